@@ -1,0 +1,1 @@
+//! Audio in: files, sample formats and rates.

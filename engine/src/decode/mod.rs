@@ -1,0 +1,1 @@
+//! Transducer decoding: encoder frames to tokens.

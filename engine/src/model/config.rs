@@ -1,0 +1,110 @@
+//! The numbers that describe a model, as stored in its file.
+
+use serde::{Deserialize, Serialize};
+
+/// Shape and conventions of a streaming transducer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelConfig {
+    /// Name of the model, for people.
+    pub name: String,
+    /// Language as a BCP 47 tag.
+    pub language: String,
+    /// Log-mel front end.
+    pub features: FeatureConfig,
+    /// FastConformer encoder.
+    pub encoder: EncoderConfig,
+    /// LSTM prediction network.
+    pub predictor: PredictorConfig,
+    /// Joint network.
+    pub joiner: JoinerConfig,
+    /// Number of tokens without the blank; the blank is token `vocab_size`.
+    pub vocab_size: usize,
+}
+
+/// Shape of the log-mel front end. Frame `t` is centred on sample `t * hop`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FeatureConfig {
+    /// Sample rate in Hz.
+    pub sample_rate_hz: u32,
+    /// FFT length in samples.
+    pub fft: usize,
+    /// Length of the symmetric Hann window in samples, centred in the FFT.
+    pub window: usize,
+    /// Samples between frames.
+    pub hop: usize,
+    /// Number of mel bands.
+    pub mel_bins: usize,
+    /// Lower edge of the lowest band in Hz.
+    pub low_hz: f32,
+    /// Upper edge of the highest band in Hz.
+    pub high_hz: f32,
+    /// Pre-emphasis coefficient.
+    pub preemphasis: f32,
+}
+
+/// Shape of the cache-aware FastConformer encoder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EncoderConfig {
+    /// Mel bands per input frame.
+    pub mel_bins: usize,
+    /// Width of the model.
+    pub d_model: usize,
+    /// Number of Conformer layers.
+    pub layers: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// Inner width of the feed-forward modules.
+    pub d_ff: usize,
+    /// Kernel of the causal depthwise convolution in frames.
+    pub conv_kernel: usize,
+    /// Channels of the convolutional subsampling.
+    pub subsampling_channels: usize,
+    /// Input frames per output frame.
+    pub subsampling: usize,
+    /// Whether the subsampled input is multiplied by `sqrt(d_model)`.
+    pub xscaling: bool,
+    /// Frames of left context that attention may reach, counted before rounding down to whole chunks.
+    pub left_context: usize,
+    /// Look-aheads in encoder frames that the model was trained with, ascending. A chunk is `look_ahead + 1` frames.
+    pub look_aheads: Vec<usize>,
+    /// The look-ahead used when a host does not choose.
+    pub default_look_ahead: usize,
+}
+
+/// Shape of the LSTM predictor.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PredictorConfig {
+    /// Width of the embedding and of each LSTM layer.
+    pub hidden: usize,
+    /// LSTM layers.
+    pub layers: usize,
+}
+
+/// Shape of the joiner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JoinerConfig {
+    /// Inner width.
+    pub hidden: usize,
+    /// Non-linearity between the projections and the output layer.
+    pub activation: Activation,
+}
+
+/// A non-linearity of the joiner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    /// `max(x, 0)`
+    Relu,
+    /// Hyperbolic tangent.
+    Tanh,
+    /// Logistic function.
+    Sigmoid,
+}
+
+impl EncoderConfig {
+    /// Frames of left context at a look-ahead: `left_context` rounded down to whole chunks.
+    pub fn left_frames(&self, look_ahead: usize) -> usize {
+        let chunk = look_ahead + 1;
+        self.left_context / chunk * chunk
+    }
+}

@@ -1,0 +1,4 @@
+//! The streaming transducer: model file, encoder, predictor and joiner.
+
+pub mod config;
+pub mod encoder;

@@ -1,0 +1,1 @@
+//! The recognizer: engine, streams and events.

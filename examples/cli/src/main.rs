@@ -1,0 +1,2 @@
+//! The `linnet` command line.
+fn main() {}
