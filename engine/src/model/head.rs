@@ -89,3 +89,25 @@ impl HeadScratch {
         Self { gates: vec![0.0; 4 * config.predictor.hidden], joined: vec![0.0; config.joiner.hidden] }
     }
 }
+
+#[cfg(test)]
+impl HeadState {
+    pub(crate) fn for_tests(config: &ModelConfig) -> Self {
+        Self::new(config)
+    }
+
+    pub(crate) fn cells(&self) -> &[f32] {
+        &self.c
+    }
+
+    pub(crate) fn cells_mut(&mut self) -> &mut [f32] {
+        &mut self.c
+    }
+}
+
+#[cfg(test)]
+impl HeadScratch {
+    pub(crate) fn for_tests(config: &ModelConfig) -> Self {
+        Self::new(config)
+    }
+}

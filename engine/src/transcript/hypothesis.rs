@@ -5,7 +5,7 @@ use std::{ops::Range, time::Duration};
 /// The words of one utterance as far as they are known.
 ///
 /// Storage is reused by the stream; clone it to keep it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Debug, Default, PartialEq)]
 pub struct Hypothesis {
     pub(crate) text: String,
     pub(crate) words: Vec<Word>,
@@ -29,7 +29,35 @@ pub struct Word {
     pub confidence: f32,
 }
 
+impl Clone for Hypothesis {
+    fn clone(&self) -> Self {
+        let mut copy = Self::default();
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Copies into the storage that is there; allocates only when it is too small.
+    fn clone_from(&mut self, source: &Self) {
+        self.text.clone_from(&source.text);
+        self.words.clone_from(&source.words);
+        self.sequence = source.sequence;
+        self.confirmed = source.confirmed;
+        self.start = source.start;
+        self.end = source.end;
+        self.speech_final = source.speech_final;
+        self.from_finalize = source.from_finalize;
+    }
+}
+
 impl Hypothesis {
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.words.clear();
+        self.confirmed = 0;
+        self.speech_final = false;
+        self.from_finalize = false;
+    }
+
     /// The words, separated by single spaces.
     pub fn text(&self) -> &str {
         &self.text
