@@ -100,7 +100,8 @@ impl Greedy {
     }
 }
 
-/// Index of the largest value; the first of equals. Values that are not numbers never win.
+/// Index of the largest value; of equals the last one, the blank, or else the first. Values that are not numbers never
+/// win.
 fn argmax(values: &[f32]) -> usize {
     let mut best = values.len() - 1;
     for (index, value) in values.iter().enumerate() {

@@ -317,7 +317,7 @@ struct Outbox {
     /// Text changed after the last interim.
     interim_is_due: bool,
     /// Position at which the last interim was made.
-    interim_at: Duration,
+    interim_at: Option<Duration>,
     sequence: u64,
     /// What `poll` lent out last.
     lent: Hypothesis,
@@ -341,7 +341,7 @@ impl Outbox {
             interim: Hypothesis::default(),
             interim_waits: false,
             interim_is_due: false,
-            interim_at: Duration::ZERO,
+            interim_at: None,
             sequence: 0,
             lent: Hypothesis::default(),
             spare: Vec::with_capacity(SPARE),
@@ -352,7 +352,7 @@ impl Outbox {
         self.queue.clear();
         self.interim_waits = false;
         self.interim_is_due = false;
-        self.interim_at = Duration::ZERO;
+        self.interim_at = None;
         self.sequence = 0;
     }
 
@@ -381,7 +381,7 @@ impl Outbox {
     fn interim_of(&mut self, assembler: &Assembler, changed: bool, interval: Duration) {
         self.interim_is_due |= changed;
         let hypothesis = assembler.hypothesis();
-        let early = self.interim_at != Duration::ZERO && hypothesis.end() < self.interim_at + interval;
+        let early = self.interim_at.is_some_and(|last| hypothesis.end() < last + interval);
         if !self.interim_is_due || assembler.is_empty() || early {
             return;
         }
@@ -390,7 +390,7 @@ impl Outbox {
         self.interim.sequence = self.sequence;
         self.interim_waits = true;
         self.interim_is_due = false;
-        self.interim_at = hypothesis.end();
+        self.interim_at = Some(hypothesis.end());
     }
 
     fn poll(&mut self) -> Option<Event<'_>> {
