@@ -20,7 +20,7 @@ PUSH_SECONDS = 0.1
 def resident_mb() -> float:
     for line in pathlib.Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1024
+            return int(line.split()[1]) * 1024 / 1e6
     raise RuntimeError("/proc/self/status has no VmRSS")
 
 
