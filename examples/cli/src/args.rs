@@ -1,8 +1,9 @@
 //! The arguments of the command line.
 
-use std::{path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use linnet::audio::formats::{Encoding, RawFormat};
 
 /// Linnet: streaming speech recognition on this machine, without a network.
 #[derive(Debug, Parser)]
@@ -83,8 +84,10 @@ pub struct Transcribe {
     #[arg(long)]
     pub realtime: bool,
     /// Read the input as samples without a header, for example 16000:1:s16le.
-    #[arg(long, value_name = "RATE:CHANNELS:ENC")]
-    pub raw: Option<Raw>,
+    ///
+    /// ENC is one of u8, s16le, s24le, s32le, f32le, f64le, mulaw, alaw.
+    #[arg(long, value_name = "RATE:CHANNELS:ENC", value_parser = raw_format)]
+    pub raw: Option<RawFormat>,
 }
 
 /// Output of `transcribe`.
@@ -150,57 +153,31 @@ pub struct Convert {
     pub output: PathBuf,
 }
 
-/// Layout of samples without a header.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Raw {
-    /// Samples per second and channel.
-    pub rate_hz: u32,
-    /// Interleaved channels.
-    pub channels: u16,
-    /// How a sample is stored.
-    pub encoding: Encoding,
-}
-
-/// How a sample is stored, little-endian where it has several bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Encoding {
-    /// Signed 16-bit.
-    S16,
-    /// Signed 32-bit.
-    S32,
-    /// 32-bit floating point in -1..1.
-    F32,
-    /// µ-law of ITU-T G.711.
-    MuLaw,
-    /// A-law of ITU-T G.711.
-    ALaw,
-}
-
-impl FromStr for Raw {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let [rate, channels, encoding] = text.split(':').collect::<Vec<_>>()[..] else {
-            return Err("it takes three parts, such as 16000:1:s16le".into());
-        };
-        let rate_hz = rate.parse().map_err(|_| format!("{rate:?} is no rate in Hz"))?;
-        if !(8_000..=192_000).contains(&rate_hz) {
-            return Err(format!("{rate_hz} Hz is outside 8000 to 192000"));
-        }
-        let channels = channels.parse().map_err(|_| format!("{channels:?} is no number of channels"))?;
-        if channels == 0 {
-            return Err("there must be at least one channel".into());
-        }
-        let encoding = match encoding {
-            "s16le" | "s16" => Encoding::S16,
-            "s32le" | "s32" => Encoding::S32,
-            "f32le" | "f32" => Encoding::F32,
-            "mulaw" => Encoding::MuLaw,
-            "alaw" => Encoding::ALaw,
-            other => return Err(format!("{other:?} is none of s16le, s32le, f32le, mulaw, alaw")),
-        };
-        Ok(Self { rate_hz, channels, encoding })
+/// Reads RATE:CHANNELS:ENC.
+fn raw_format(text: &str) -> Result<RawFormat, String> {
+    let [rate, channels, encoding] = text.split(':').collect::<Vec<_>>()[..] else {
+        return Err("it takes three parts, such as 16000:1:s16le".into());
+    };
+    let rate_hz = rate.parse().map_err(|_| format!("{rate:?} is no rate in Hz"))?;
+    if !(8_000..=192_000).contains(&rate_hz) {
+        return Err(format!("{rate_hz} Hz is outside 8000 to 192000"));
     }
+    let channels = channels.parse().map_err(|_| format!("{channels:?} is no number of channels"))?;
+    if !(1..=64).contains(&channels) {
+        return Err(format!("{channels} channels are outside 1 to 64"));
+    }
+    let encoding = match encoding {
+        "u8" => Encoding::U8,
+        "s16le" => Encoding::I16,
+        "s24le" => Encoding::I24,
+        "s32le" => Encoding::I32,
+        "f32le" => Encoding::F32,
+        "f64le" => Encoding::F64,
+        "mulaw" => Encoding::MuLaw,
+        "alaw" => Encoding::ALaw,
+        other => return Err(format!("{other:?} is none of u8, s16le, s24le, s32le, f32le, f64le, mulaw, alaw")),
+    };
+    Ok(RawFormat { rate_hz, channels, encoding })
 }
 
 fn milliseconds(text: &str) -> Result<Duration, String> {
@@ -223,12 +200,12 @@ mod tests {
 
     #[test]
     fn raw_layouts_are_read() {
-        let raw = Raw { rate_hz: 48_000, channels: 2, encoding: Encoding::F32 };
-        assert_eq!("48000:2:f32le".parse(), Ok(raw));
+        let raw = RawFormat { rate_hz: 48_000, channels: 2, encoding: Encoding::F32 };
+        assert_eq!(raw_format("48000:2:f32le"), Ok(raw));
         for bad in
-            ["", "16000", "16000:1", "16000:1:s24", "x:1:s16le", "16000:0:s16le", "100:1:s16le", "16000:1:s16le:2"]
+            ["", "16000", "16000:1", "16000:1:s16be", "x:1:s16le", "16000:0:s16le", "100:1:s16le", "16000:1:u8:2"]
         {
-            assert!(bad.parse::<Raw>().is_err(), "{bad}");
+            assert!(raw_format(bad).is_err(), "{bad}");
         }
     }
 

@@ -17,7 +17,7 @@ use crate::{
     failure::Failure,
     model,
     output::{Output, Utterance},
-    source::Source,
+    source::{Source, is_stdin},
     stats::Quantiles,
 };
 
@@ -72,11 +72,6 @@ fn check(args: &Transcribe) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether a file argument stands for standard input.
-pub fn is_stdin(path: &Path) -> bool {
-    path.as_os_str() == "-"
-}
-
 struct Session<'a> {
     args: &'a Transcribe,
     engine: Engine,
@@ -122,7 +117,7 @@ impl Session<'_> {
         self.show(&mut stream, clock, &bar)?;
         self.output.clear_line()?;
         bar.finish_and_clear();
-        read
+        read.and_then(|()| source.check().map_err(Failure::Work))
     }
 
     /// Writes what the stream has to tell.

@@ -72,6 +72,7 @@ fn hear(engine: &Engine, clip: &Clip, chunk: Duration) -> Result<Heard, String> 
     while let Some(block) = source.next_block()? {
         samples.extend_from_slice(block);
     }
+    source.check()?;
     let mut config = StreamConfig::default();
     config.audio = source.format();
     config.chunk = Some(chunk);

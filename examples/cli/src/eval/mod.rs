@@ -34,7 +34,8 @@ pub fn run(args: &Eval) -> Result<ExitCode, Failure> {
     let mut table = args.out.as_ref().map(Texts::create).transpose()?;
     let bar = progress(sets.iter().map(|(_, clips)| clips.len()).sum::<usize>() * chunks.len());
 
-    let mut report = Report { model: Facts::of(&engine), results: Vec::new(), totals: Vec::new() };
+    let mut report =
+        Report { model: Facts::of(&engine), results: Vec::new(), totals: Vec::new(), peak_resident_mb: None };
     let mut failed = 0;
     for &chunk in &chunks {
         let mut total = Sums::default();
@@ -63,6 +64,7 @@ pub fn run(args: &Eval) -> Result<ExitCode, Failure> {
     if let Some(table) = table {
         table.finish()?;
     }
+    report.peak_resident_mb = report::peak_resident_mb();
     report.write(&mut io::stdout().lock(), args.json)?;
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -96,6 +96,16 @@ pub struct Report {
     pub results: Vec<Row>,
     /// One row for each chunk, over all sets.
     pub totals: Vec<Row>,
+    /// Most memory that was resident at once in this process, in MB of 10⁶ bytes, where the system tells.
+    pub peak_resident_mb: Option<f64>,
+}
+
+/// Most memory that was resident at once in this process, in MB of 10⁶ bytes. Linux only.
+pub fn peak_resident_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024.0 / 1e6)
 }
 
 impl Report {
