@@ -11,7 +11,7 @@ fn json(args: &[&str]) -> Value {
     serde_json::from_str(&stdout(&output)).unwrap()
 }
 
-/// A folder with one recording that `hears` gives the recognizer's own text of, and another of a tone.
+/// A folder with a speech clip, a tone, and a transcripts.tsv with these files and texts.
 fn folder_with(rows: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let clip = &clips()[0];

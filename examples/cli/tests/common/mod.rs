@@ -82,7 +82,7 @@ pub fn wav(samples: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Whether `bytes` are the text of JSON lines of finals (and interims, where allowed) with plausible times.
+/// The objects of JSON lines.
 pub fn json_lines(text: &str) -> Vec<serde_json::Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
