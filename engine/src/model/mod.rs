@@ -3,3 +3,4 @@
 pub mod config;
 pub mod encoder;
 pub mod head;
+pub mod weights;
