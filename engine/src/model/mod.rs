@@ -3,4 +3,6 @@
 pub mod config;
 pub mod encoder;
 pub mod head;
+pub mod joiner;
+pub mod predictor;
 pub mod weights;
