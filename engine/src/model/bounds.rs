@@ -123,7 +123,7 @@ mod tests {
             ("features.preemphasis", |c| c.features.preemphasis = f32::INFINITY),
             ("encoder.mel_bins", |c| c.encoder.mel_bins += 1),
             ("encoder.heads", |c| c.encoder.heads = 0),
-            ("encoder.d_model", |c| c.encoder.heads = 3),
+            ("encoder.d_model", |c| c.encoder.heads = 5),
             ("encoder.layers", |c| c.encoder.layers = 1 << 40),
             ("encoder.subsampling", |c| c.encoder.subsampling = 4),
             ("encoder.look_aheads", |c| c.encoder.look_aheads.clear()),

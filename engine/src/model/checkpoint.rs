@@ -11,11 +11,9 @@ use super::config::ModelConfig;
 use super::container::{self, Header, OutTensor};
 use super::description;
 use super::error::ModelFileError;
+use super::file::CHECKPOINT_FORMAT as FORMAT;
 use super::layout::{self, Source};
 use super::tokens::Tokens;
-
-/// Value of `format` in the metadata of a checkpoint.
-pub(super) const FORMAT: &str = "linnet-checkpoint";
 
 /// The plain weights of a model, under the names that NeMo gives them.
 #[derive(Clone, Debug, PartialEq)]

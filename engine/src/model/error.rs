@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::bounds::ConfigError;
+use super::weights::WeightError;
 
 /// Why a model file, a checkpoint or a `.nemo` archive cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +103,9 @@ pub enum ModelFileError {
         /// What is wrong.
         reason: String,
     },
+    /// The weights make no model.
+    #[error(transparent)]
+    Weights(#[from] WeightError),
     /// The model needs something that the engine does not have.
     #[error("cannot run this model: `{field}` is {value}, {needed}")]
     Unsupported {

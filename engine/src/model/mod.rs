@@ -8,8 +8,12 @@ mod container;
 mod description;
 pub mod encoder;
 pub mod error;
+pub mod file;
 pub mod head;
 mod layout;
+#[cfg(feature = "reference")]
+pub mod pack;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokens;
+pub mod weights;

@@ -43,3 +43,14 @@ pub(crate) fn tiny_config() -> ModelConfig {
 pub(crate) fn tiny_tokens() -> Tokens {
     Tokens::new(["<unk>", "▁a", "▁b", "c", "d", "▁", "<EOU>", "<0xC3>", "<0xA9>"]).unwrap()
 }
+
+/// A packed model of [`tiny_config`] with random weights.
+#[cfg(feature = "reference")]
+pub(crate) fn tiny_file() -> Vec<u8> {
+    static FILE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+    FILE.get_or_init(|| {
+        let checkpoint = super::checkpoint::Checkpoint::random(&tiny_config(), 1).expect("the configuration is sound");
+        super::pack::pack(&checkpoint).expect("the checkpoint is complete")
+    })
+    .clone()
+}
