@@ -52,7 +52,7 @@ pub struct ModelInfo {
     /// Language as a BCP 47 tag.
     pub language: String,
     /// Number of weights.
-    pub parameters: usize,
+    pub parameters: u64,
     /// Size in bytes of the packed model.
     pub size_bytes: usize,
     /// Tokens without the blank.
@@ -70,7 +70,7 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
-    fn new(config: &ModelConfig, parameters: usize, size_bytes: usize, isa: Option<Isa>) -> Self {
+    fn new(config: &ModelConfig, parameters: u64, size_bytes: usize, isa: Option<Isa>) -> Self {
         let samples = (config.features.hop * config.encoder.subsampling) as u64;
         Self {
             name: config.name.clone(),
@@ -142,12 +142,12 @@ impl Engine {
         let config = checkpoint.config.clone();
         let encoder = ReferenceWeights::load(checkpoint.var_builder()?, &config.encoder)?;
         let head = ReferenceHead::load(checkpoint.var_builder()?, &config)?;
-        let parameters = checkpoint.parameters();
+        let parameters = checkpoint.parameters() as u64;
         Ok(Self(Arc::new(Inner {
             tokens: checkpoint.tokens.clone(),
             encoder: EncoderWeights::Reference(Arc::new(encoder)),
             head: Box::new(head),
-            info: ModelInfo::new(&config, parameters, 4 * parameters, None),
+            info: ModelInfo::new(&config, parameters, 4 * parameters as usize, None),
             config,
         })))
     }
