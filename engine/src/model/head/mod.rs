@@ -102,3 +102,25 @@ impl HeadScratch {
         }
     }
 }
+
+#[cfg(test)]
+impl HeadState {
+    pub(crate) fn for_tests(config: &ModelConfig) -> Self {
+        Self::new(config)
+    }
+
+    pub(crate) fn cells(&self) -> &[f32] {
+        &self.c
+    }
+
+    pub(crate) fn cells_mut(&mut self) -> &mut [f32] {
+        &mut self.c
+    }
+}
+
+#[cfg(test)]
+impl HeadScratch {
+    pub(crate) fn for_tests(config: &ModelConfig) -> Self {
+        Self::new(config)
+    }
+}
