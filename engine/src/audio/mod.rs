@@ -1,1 +1,3 @@
 //! Audio in: files, sample formats and rates.
+
+pub mod convert;
