@@ -1,3 +1,4 @@
 //! Audio in: files, sample formats and rates.
 
 pub mod convert;
+pub mod resample;
