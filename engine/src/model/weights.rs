@@ -32,7 +32,9 @@ pub enum WeightError {
         name: String,
     },
     /// A weight does not have the size that the configuration asks for.
-    #[error("`{name}` is {found}, the configuration asks for {expected}; the weights and the configuration are of different models")]
+    #[error(
+        "`{name}` is {found}, the configuration asks for {expected}; the weights and the configuration are of different models"
+    )]
     Size {
         /// Name of the weight.
         name: String,
