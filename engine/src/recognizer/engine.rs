@@ -5,9 +5,12 @@ use std::{path::Path, sync::Arc, time::Duration};
 use super::{AudioFormat, Error, Event, Stream, StreamConfig};
 #[cfg(feature = "reference")]
 use crate::model::{
-    encoder::reference::{ReferenceEncoder, ReferenceWeights},
-    head::ReferenceHead,
-    open::open_checkpoint,
+    checkpoint::Checkpoint,
+    encoder::{
+        EncoderError,
+        reference::{ReferenceEncoder, ReferenceWeights},
+    },
+    head::reference::ReferenceHead,
 };
 use crate::{
     model::{
@@ -17,8 +20,7 @@ use crate::{
             int8::{Int8Encoder, Int8Weights},
         },
         file::ModelFile,
-        head::{Int8Head, TransducerHead},
-        open::open_any,
+        head::{TransducerHead, int8::Int8Head},
         tokens::Tokens,
     },
     nn::Isa,
@@ -99,7 +101,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Model`] when the file can't be read, is no model, is damaged, or is of a newer format.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::new(&open_any(path)?)
+        Self::new(&ModelFile::open(path)?)
     }
 
     /// Opens a packed model that is part of the program.
@@ -138,10 +140,11 @@ impl Engine {
     /// [`Error::Model`] as [`Engine::open`].
     #[cfg(feature = "reference")]
     pub fn open_reference(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let checkpoint = open_checkpoint(path)?;
+        let checkpoint = Checkpoint::open(path)?;
         let config = checkpoint.config.clone();
-        let encoder = ReferenceWeights::load(checkpoint.var_builder()?, &config.encoder)?;
-        let head = ReferenceHead::load(checkpoint.var_builder()?, &config)?;
+        let weights = checkpoint.var_builder().map_err(EncoderError::from)?;
+        let encoder = ReferenceWeights::load(weights.clone(), &config.encoder).map_err(EncoderError::from)?;
+        let head = ReferenceHead::load(weights, &config).map_err(EncoderError::from)?;
         let parameters = checkpoint.parameters() as u64;
         Ok(Self(Arc::new(Inner {
             tokens: checkpoint.tokens.clone(),
@@ -196,7 +199,9 @@ impl Engine {
         let mut encoder: Box<dyn Encoder> = match &self.0.encoder {
             EncoderWeights::Int8(weights) => Box::new(Int8Encoder::new(weights.clone())?),
             #[cfg(feature = "reference")]
-            EncoderWeights::Reference(weights) => Box::new(ReferenceEncoder::new(weights.clone())?),
+            EncoderWeights::Reference(weights) => {
+                Box::new(ReferenceEncoder::new(weights.clone()).map_err(EncoderError::from)?)
+            }
         };
         encoder.set_look_ahead(look_ahead)?;
         Ok(encoder)
