@@ -12,8 +12,15 @@ pub mod file;
 pub mod head;
 mod layout;
 #[cfg(feature = "reference")]
+pub mod nemo;
+pub mod open;
+#[cfg(feature = "reference")]
 pub mod pack;
+#[cfg(feature = "reference")]
+mod sentencepiece;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokens;
+#[cfg(feature = "reference")]
+mod torch;
 pub mod weights;
