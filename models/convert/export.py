@@ -8,9 +8,10 @@ The input is what ../train/train.py writes: torch.save of {"config": .., "tokens
 import argparse
 import json
 import sys
+from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 # Heads that only training uses.
 AUXILIARY = ("ctc_decoder.", "aux_")
@@ -82,7 +83,7 @@ def export(source, target, name, language, default_look_ahead, dtype, keep_aux):
         "config": json.dumps(config, ensure_ascii=False),
         "tokens": json.dumps(tokens, ensure_ascii=False),
     }
-    save_file(tensors, target, metadata)
+    Path(target).write_bytes(save(tensors, metadata))
     return len(tensors), sum(tensor.numel() for tensor in tensors.values())
 
 
