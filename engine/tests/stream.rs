@@ -54,7 +54,8 @@ fn any_split_of_the_audio_gives_the_same_words() {
     let (file, _) = &transcripts()[0];
     let samples = clip(file);
     let whole = recognize(StreamConfig::default(), &samples, samples.len());
-    let heard = |finals: &[Hypothesis]| finals.iter().map(|f| (f.text().to_owned(), f.words().to_vec())).collect::<Vec<_>>();
+    let heard =
+        |finals: &[Hypothesis]| finals.iter().map(|f| (f.text().to_owned(), f.words().to_vec())).collect::<Vec<_>>();
     for split in [1600, 4097, 37] {
         assert_eq!(heard(&recognize(StreamConfig::default(), &samples, split)), heard(&whole), "pushes of {split}");
     }
@@ -180,7 +181,8 @@ fn a_long_utterance_is_split_between_words() {
     let many = recognize(config, &samples, 160);
     assert!(many.len() > 2, "{} finals", many.len());
     assert_eq!(text(&many), text(&one), "no word lost, doubled or cut in two");
-    let ends = |finals: &[Hypothesis]| finals.iter().flat_map(|f| f.words().to_vec()).map(|w| w.end).collect::<Vec<_>>();
+    let ends =
+        |finals: &[Hypothesis]| finals.iter().flat_map(|f| f.words().to_vec()).map(|w| w.end).collect::<Vec<_>>();
     assert_eq!(ends(&many), ends(&one));
 }
 

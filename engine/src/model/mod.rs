@@ -11,10 +11,10 @@ pub mod error;
 pub mod file;
 pub mod head;
 pub mod joiner;
-pub mod predictor;
 mod layout;
 #[cfg(feature = "reference")]
 pub mod pack;
+pub mod predictor;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokens;

@@ -27,7 +27,12 @@ pub fn transcripts() -> Vec<(String, String)> {
 /// The rows of a folder's `transcripts.tsv`.
 pub fn read_transcripts(folder: &Path) -> Vec<(String, String)> {
     let table = std::fs::read_to_string(folder.join("transcripts.tsv")).unwrap();
-    table.lines().skip(1).map(|line| line.split('\t').collect::<Vec<_>>()).map(|row| (row[0].into(), row[2].into())).collect()
+    table
+        .lines()
+        .skip(1)
+        .map(|line| line.split('\t').collect::<Vec<_>>())
+        .map(|row| (row[0].into(), row[2].into()))
+        .collect()
 }
 
 /// A speech clip at 16 kHz mono.
