@@ -1,8 +1,8 @@
 //! The C ABI of Linnet: `include/linnet.h`, which cbindgen makes from this crate.
 //!
-//! Every function goes through the same gate: arguments are checked ([`memory`]), handles are looked up in a table with
-//! generations ([`handles`]), panics and errors become a status and a thread-local message ([`error`]). Names are those
-//! of the header.
+//! Every function goes through the same gate: arguments are checked (`memory`), handles are looked up in a table with
+//! generations (`handles`), panics and errors become a status and a thread-local message (`error`). Names are those of
+//! the header.
 #![allow(non_camel_case_types, reason = "types are named as in the header that is generated from them")]
 #![allow(
     clippy::missing_safety_doc,

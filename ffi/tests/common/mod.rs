@@ -68,12 +68,13 @@ pub fn compile_from(source: &Path, library: Library, flags: &[&str], name: &str)
     program
 }
 
-/// Whether the C compiler can make a program with these flags.
-pub fn compiler_takes(flags: &[&str]) -> bool {
-    let source = scratch().join("probe.c");
-    fs::write(&source, "int main(void) { return 0; }\n").unwrap();
-    let made = compiler("probe.c").args(flags).arg("-o").arg(scratch().join("probe")).arg(source).output();
-    made.is_ok_and(|output| output.status.success())
+/// Whether there is a compiler for this source, and programs that it makes with these flags run.
+pub fn compiler_takes(source: &str, flags: &[&str]) -> bool {
+    let probe = scratch().join(format!("probe-{}-{source}", flags.len()));
+    fs::write(&probe, "int main(void) { return 0; }\n").unwrap();
+    let program = probe.with_extension("");
+    let made = compiler(source).args(flags).arg("-o").arg(&program).arg(&probe).output();
+    made.is_ok_and(|output| output.status.success()) && Command::new(program).status().is_ok_and(|run| run.success())
 }
 
 fn compiler(source: &str) -> Command {
