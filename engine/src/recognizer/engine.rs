@@ -5,9 +5,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 use super::{AudioFormat, Error, Event, Stream, StreamConfig};
 #[cfg(feature = "reference")]
 use crate::model::{
-    checkpoint::Checkpoint,
     encoder::reference::{ReferenceEncoder, ReferenceWeights},
-    reference_head::ReferenceHead,
+    head::ReferenceHead,
+    open::open_checkpoint,
 };
 use crate::{
     model::{
@@ -17,8 +17,8 @@ use crate::{
             int8::{Int8Encoder, Int8Weights},
         },
         file::ModelFile,
-        head::TransducerHead,
-        int8_head::Int8Head,
+        head::{Int8Head, TransducerHead},
+        open::open_any,
         tokens::Tokens,
     },
     nn::Isa,
@@ -52,7 +52,7 @@ pub struct ModelInfo {
     /// Language as a BCP 47 tag.
     pub language: String,
     /// Number of weights.
-    pub parameters: usize,
+    pub parameters: u64,
     /// Size in bytes of the packed model.
     pub size_bytes: usize,
     /// Tokens without the blank.
@@ -70,7 +70,7 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
-    fn new(config: &ModelConfig, parameters: usize, size_bytes: usize, isa: Option<Isa>) -> Self {
+    fn new(config: &ModelConfig, parameters: u64, size_bytes: usize, isa: Option<Isa>) -> Self {
         let samples = (config.features.hop * config.encoder.subsampling) as u64;
         Self {
             name: config.name.clone(),
@@ -99,7 +99,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Model`] when the file can't be read, is no model, is damaged, or is of a newer format.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::new(&ModelFile::open_any(path.as_ref())?)
+        Self::new(&open_any(path)?)
     }
 
     /// Opens a packed model that is part of the program.
@@ -121,8 +121,8 @@ impl Engine {
     fn new(file: &ModelFile) -> Result<Self, Error> {
         let isa = Isa::detect();
         let config = file.config().clone();
-        let encoder = Int8Weights::load(file, &config.encoder, isa)?;
-        let head = Int8Head::load(file, &config, isa)?;
+        let encoder = Int8Weights::load(file, &config.encoder)?;
+        let head = Int8Head::load(file, &config)?;
         Ok(Self(Arc::new(Inner {
             tokens: file.tokens().clone(),
             encoder: EncoderWeights::Int8(Arc::new(encoder)),
@@ -138,16 +138,16 @@ impl Engine {
     /// [`Error::Model`] as [`Engine::open`].
     #[cfg(feature = "reference")]
     pub fn open_reference(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let checkpoint = Checkpoint::open_any(path.as_ref())?;
-        let config = checkpoint.config().clone();
+        let checkpoint = open_checkpoint(path)?;
+        let config = checkpoint.config.clone();
         let encoder = ReferenceWeights::load(checkpoint.var_builder()?, &config.encoder)?;
         let head = ReferenceHead::load(checkpoint.var_builder()?, &config)?;
-        let parameters = checkpoint.parameters();
+        let parameters = checkpoint.parameters() as u64;
         Ok(Self(Arc::new(Inner {
-            tokens: checkpoint.tokens().clone(),
+            tokens: checkpoint.tokens.clone(),
             encoder: EncoderWeights::Reference(Arc::new(encoder)),
             head: Box::new(head),
-            info: ModelInfo::new(&config, parameters, 4 * parameters, None),
+            info: ModelInfo::new(&config, parameters, 4 * parameters as usize, None),
             config,
         })))
     }

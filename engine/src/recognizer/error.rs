@@ -1,6 +1,10 @@
 //! Errors of the recognizer.
 
-use crate::model::encoder::EncoderError;
+use crate::{
+    audio::ResampleError,
+    features::FeatureError,
+    model::{encoder::EncoderError, file::ModelFileError},
+};
 
 /// What can go wrong when opening a model or recognizing audio.
 #[derive(Debug, thiserror::Error)]
@@ -8,10 +12,13 @@ use crate::model::encoder::EncoderError;
 pub enum Error {
     /// The model could not be opened.
     #[error(transparent)]
-    Model(#[from] crate::model::ModelError),
-    /// The audio could not be read or converted.
+    Model(#[from] ModelFileError),
+    /// The samples can't be converted to what the model takes.
     #[error(transparent)]
-    Audio(#[from] crate::audio::AudioError),
+    Audio(#[from] ResampleError),
+    /// The model describes features that can't be computed.
+    #[error(transparent)]
+    Features(#[from] FeatureError),
     /// The encoder refused its input.
     #[error(transparent)]
     Encoder(#[from] EncoderError),

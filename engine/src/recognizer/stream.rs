@@ -7,7 +7,7 @@ use std::{
 
 use super::{AudioFormat, Engine, Error, Event, Metrics, Stage, StreamConfig};
 use crate::{
-    audio::Resampler,
+    audio::{PcmSample, Resampler},
     decode::{Greedy, Token},
     features::LogMel,
     model::encoder::Encoder,
@@ -39,8 +39,6 @@ pub struct Stream {
 /// Working space between the stages, reused by every push.
 #[derive(Default)]
 struct Buffers {
-    /// i16 input as f32.
-    samples: Vec<f32>,
     /// 16 kHz mono.
     mono: Vec<f32>,
     mel: Vec<f32>,
@@ -77,8 +75,8 @@ impl Stream {
     pub(super) fn new(engine: Engine, config: StreamConfig) -> Result<Self, Error> {
         let model = engine.config();
         let resampler =
-            Resampler::new(config.audio.rate_hz, config.audio.channels, model.features.sample_rate_hz)?;
-        let features = LogMel::new(&model.features);
+            Resampler::new(config.audio.rate_hz, usize::from(config.audio.channels), model.features.sample_rate_hz)?;
+        let features = LogMel::new(&model.features)?;
         let frame = engine.info().frame;
         let encoder = engine.new_encoder(engine.look_ahead_for(config.chunk))?;
         let search = Greedy::new(engine.head(), config.max_symbols_per_frame);
@@ -104,6 +102,18 @@ impl Stream {
     /// # Errors
     /// [`Error::Finished`] after [`Stream::finish`].
     pub fn push_f32(&mut self, samples: &[f32]) -> Result<(), Error> {
+        self.push(samples)
+    }
+
+    /// Takes interleaved 16-bit samples, otherwise as [`Stream::push_f32`].
+    ///
+    /// # Errors
+    /// [`Error::Finished`] after [`Stream::finish`].
+    pub fn push_i16(&mut self, samples: &[i16]) -> Result<(), Error> {
+        self.push(samples)
+    }
+
+    fn push<S: PcmSample>(&mut self, samples: &[S]) -> Result<(), Error> {
         if self.finished {
             return Err(Error::Finished);
         }
@@ -113,31 +123,13 @@ impl Stream {
         Ok(())
     }
 
-    /// Takes interleaved 16-bit samples, otherwise as [`Stream::push_f32`].
-    ///
-    /// # Errors
-    /// [`Error::Finished`] after [`Stream::finish`].
-    pub fn push_i16(&mut self, samples: &[i16]) -> Result<(), Error> {
-        let mut buffer = std::mem::take(&mut self.buffers.samples);
-        let mut result = Ok(());
-        for block in samples.chunks(BLOCK_FRAMES) {
-            buffer.clear();
-            buffer.extend(block.iter().map(|&sample| f32::from(sample) / 32_768.0));
-            result = self.push_f32(&buffer);
-            if result.is_err() {
-                break;
-            }
-        }
-        self.buffers.samples = buffer;
-        result
-    }
-
-    fn push_block(&mut self, samples: &[f32]) -> Result<(), Error> {
+    fn push_block<S: PcmSample>(&mut self, samples: &[S]) -> Result<(), Error> {
         let began = Instant::now();
         self.timeline.pushed += samples.len() as u64;
         self.metrics.audio = self.timeline.now();
         self.buffers.mono.clear();
         self.resampler.push(samples, &mut self.buffers.mono);
+        self.metrics.bad_samples = self.resampler.damaged_samples();
         self.buffers.mel.clear();
         self.features.push(&self.buffers.mono, &mut self.buffers.mel);
         self.metrics.record(Stage::Features, began.elapsed());
