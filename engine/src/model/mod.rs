@@ -10,6 +10,8 @@ pub mod encoder;
 pub mod error;
 pub mod file;
 pub mod head;
+pub mod joiner;
+pub mod predictor;
 mod layout;
 #[cfg(feature = "reference")]
 pub mod pack;

@@ -2,6 +2,7 @@
 //! arXiv:2312.17279), behind one trait with two implementations.
 
 mod chunks;
+pub mod int8;
 #[cfg(feature = "reference")]
 pub mod reference;
 

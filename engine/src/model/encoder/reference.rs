@@ -113,16 +113,16 @@ impl Encoder for ReferenceEncoder {
         self.chunks.look_ahead()
     }
 
-    fn set_look_ahead(&mut self, frames: usize) -> Result<(), EncoderError> {
+    fn set_look_ahead(&mut self, frames: usize) -> std::result::Result<(), EncoderError> {
         self.chunks.set_look_ahead(&self.weights.config, frames)
     }
 
-    fn push(&mut self, mel: &[f32], out: &mut Vec<f32>) -> Result<usize, EncoderError> {
+    fn push(&mut self, mel: &[f32], out: &mut Vec<f32>) -> std::result::Result<usize, EncoderError> {
         self.chunks.check(mel)?;
         Ok(self.ready_chunks(mel, out)?)
     }
 
-    fn finish(&mut self, out: &mut Vec<f32>) -> Result<usize, EncoderError> {
+    fn finish(&mut self, out: &mut Vec<f32>) -> std::result::Result<usize, EncoderError> {
         self.chunks.check(&[])?;
         let mut frames = self.ready_chunks(&[], out)?;
         if !self.chunks.is_empty_stream() {
