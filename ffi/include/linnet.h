@@ -65,7 +65,7 @@ enum linnet_status_t
      */
     LINNET_ERROR_FINISHED = 5,
     /**
-     * The library was built without this, or is older than the header.
+     * A field is set that this library, which is older than the header, does not have.
      */
     LINNET_ERROR_UNSUPPORTED = 6,
     /**
@@ -615,13 +615,13 @@ linnet_status_t linnet_transcribe_i16(linnet_engine_t engine,
                                       linnet_transcript_t *transcript);
 
 /**
- * Recognizes an audio file (WAV, FLAC, MP3 or Ogg Vorbis), which is read piece by piece. `path` is UTF-8 and ends with
- * a zero. On an error `*transcript` is zero.
+ * Recognizes an audio file, which is read piece by piece: WAV, and unless the library was built without them also FLAC,
+ * MP3 and Ogg Vorbis. `path` is UTF-8 and ends with a zero. On an error `*transcript` is zero.
  *
  * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_AUDIO when the file can't be read or
- * converted; LINNET_ERROR_UNSUPPORTED when the library was built without file formats; LINNET_ERROR_RESOURCES. Threads:
- * any; calls run side by side. Ownership: `path` is only read during the call; `*transcript` is the caller's, who gives
- * it to linnet_transcript_free.
+ * converted, also when its format is not built in; LINNET_ERROR_RESOURCES. Threads: any; calls run side by side.
+ * Ownership: `path` is only read during the call; `*transcript` is the caller's, who gives it to
+ * linnet_transcript_free.
  */
 linnet_status_t linnet_transcribe_file(linnet_engine_t engine, const char *path, linnet_transcript_t *transcript);
 

@@ -7,6 +7,8 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
+use linnet::audio::AudioFileError;
+
 /// What a call returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
@@ -23,7 +25,7 @@ pub enum linnet_status_t {
     LINNET_ERROR_AUDIO = 4,
     /// The stream has ended; reset it before pushing more.
     LINNET_ERROR_FINISHED = 5,
-    /// The library was built without this, or is older than the header.
+    /// A field is set that this library, which is older than the header, does not have.
     LINNET_ERROR_UNSUPPORTED = 6,
     /// There is no memory or no free handle.
     LINNET_ERROR_RESOURCES = 7,
@@ -90,6 +92,10 @@ impl Failure {
         Self { status: LINNET_ERROR_UNSUPPORTED, message: message.into() }
     }
 
+    pub fn audio(message: impl Into<String>) -> Self {
+        Self { status: LINNET_ERROR_AUDIO, message: message.into() }
+    }
+
     pub fn internal(message: impl Into<String>) -> Self {
         Self { status: LINNET_ERROR_INTERNAL, message: message.into() }
     }
@@ -98,12 +104,18 @@ impl Failure {
 impl From<linnet::Error> for Failure {
     fn from(error: linnet::Error) -> Self {
         let status = match error {
-            linnet::Error::Model(_) => LINNET_ERROR_MODEL,
+            linnet::Error::Model(_) | linnet::Error::Features(_) => LINNET_ERROR_MODEL,
             linnet::Error::Audio(_) => LINNET_ERROR_AUDIO,
             linnet::Error::Finished => LINNET_ERROR_FINISHED,
             _ => LINNET_ERROR_INTERNAL,
         };
         Self { status, message: error.to_string() }
+    }
+}
+
+impl From<AudioFileError> for Failure {
+    fn from(error: AudioFileError) -> Self {
+        Self::audio(error.to_string())
     }
 }
 

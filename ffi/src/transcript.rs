@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use linnet::{AudioFormat, Engine, Event, Hypothesis, Stream, StreamConfig};
+use linnet::{AudioFormat, Engine, Event, Hypothesis, Stream, StreamConfig, audio::AudioFile};
 
 use crate::{
     config::audio_format,
@@ -89,13 +89,13 @@ pub unsafe extern "C" fn linnet_transcribe_i16(
     unsafe { deliver(transcript, recognize) }
 }
 
-/// Recognizes an audio file (WAV, FLAC, MP3 or Ogg Vorbis), which is read piece by piece. `path` is UTF-8 and ends with
-/// a zero. On an error `*transcript` is zero.
+/// Recognizes an audio file, which is read piece by piece: WAV, and unless the library was built without them also FLAC,
+/// MP3 and Ogg Vorbis. `path` is UTF-8 and ends with a zero. On an error `*transcript` is zero.
 ///
 /// Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_AUDIO when the file can't be read or
-/// converted; LINNET_ERROR_UNSUPPORTED when the library was built without file formats; LINNET_ERROR_RESOURCES. Threads:
-/// any; calls run side by side. Ownership: `path` is only read during the call; `*transcript` is the caller's, who gives
-/// it to linnet_transcript_free.
+/// converted, also when its format is not built in; LINNET_ERROR_RESOURCES. Threads: any; calls run side by side.
+/// Ownership: `path` is only read during the call; `*transcript` is the caller's, who gives it to
+/// linnet_transcript_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn linnet_transcribe_file(
     engine: linnet_engine_t,
@@ -174,20 +174,15 @@ fn transcribe(
     Ok(Hypothesis::default())
 }
 
-#[cfg(feature = "formats")]
+/// Recognizes a file, piece by piece.
 fn transcribe_file(engine: &Engine, path: &str) -> Result<Hypothesis, Failure> {
-    use linnet::audio::AudioFile;
-
-    let mut file = AudioFile::open(path).map_err(linnet::Error::from)?;
-    transcribe(engine, file.format(), |stream| {
-        while let Some(block) = file.next_block().map_err(linnet::Error::from)? {
+    let mut file = AudioFile::open(path)?;
+    let channels = u16::try_from(file.channels());
+    let channels = channels.map_err(|_| Failure::audio(format!("{path} has {} channels", file.channels())))?;
+    transcribe(engine, AudioFormat { rate_hz: file.rate_hz(), channels }, |stream| {
+        while let Some(block) = file.next_block()? {
             stream.push_f32(block)?;
         }
         Ok(())
     })
-}
-
-#[cfg(not(feature = "formats"))]
-fn transcribe_file(_: &Engine, _: &str) -> Result<Hypothesis, Failure> {
-    Err(Failure::unsupported("this library was built without file formats; push the samples instead"))
 }

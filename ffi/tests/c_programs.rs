@@ -10,7 +10,7 @@ use std::{
 };
 
 use common::{CLIP, Library, compile, compiler_takes, model, output_of, root};
-use linnet::{Engine, audio::AudioFile};
+use linnet::{AudioFormat, Engine, audio::AudioFile};
 
 const PROGRAMS: [&str; 5] = ["recognize.c", "misuse.c", "threads.c", "cycles.c", "recognize.cpp"];
 
@@ -27,7 +27,7 @@ fn check_recognize(program: PathBuf) {
 
 fn transcribe(path: &Path) -> String {
     let mut file = AudioFile::open(path).unwrap();
-    let format = file.format();
+    let format = AudioFormat { rate_hz: file.rate_hz(), channels: file.channels() as u16 };
     let mut samples = Vec::new();
     while let Some(block) = file.next_block().unwrap() {
         samples.extend_from_slice(block);
