@@ -5,12 +5,12 @@ use std::{path::Path, sync::Arc, time::Duration};
 use super::{AudioFormat, Error, Event, Stream, StreamConfig};
 #[cfg(feature = "reference")]
 use crate::model::{
-    checkpoint::Checkpoint,
     encoder::{
         EncoderError,
         reference::{ReferenceEncoder, ReferenceWeights},
     },
-    head::reference::ReferenceHead,
+    head::ReferenceHead,
+    open::open_checkpoint,
 };
 use crate::{
     model::{
@@ -20,7 +20,8 @@ use crate::{
             int8::{Int8Encoder, Int8Weights},
         },
         file::ModelFile,
-        head::{TransducerHead, int8::Int8Head},
+        head::{Int8Head, TransducerHead},
+        open::open_any,
         tokens::Tokens,
     },
     nn::Isa,
@@ -101,7 +102,7 @@ impl Engine {
     /// # Errors
     /// [`Error::Model`] when the file can't be read, is no model, is damaged, or is of a newer format.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::new(&ModelFile::open(path)?)
+        Self::new(&open_any(path)?)
     }
 
     /// Opens a packed model that is part of the program.
@@ -140,7 +141,7 @@ impl Engine {
     /// [`Error::Model`] as [`Engine::open`].
     #[cfg(feature = "reference")]
     pub fn open_reference(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let checkpoint = Checkpoint::open(path)?;
+        let checkpoint = open_checkpoint(path)?;
         let config = checkpoint.config.clone();
         let weights = checkpoint.var_builder().map_err(EncoderError::from)?;
         let encoder = ReferenceWeights::load(weights.clone(), &config.encoder).map_err(EncoderError::from)?;
