@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use linnet::model::{checkpoint::Checkpoint, file::ModelFile, pack::pack};
+use linnet::model::{file::ModelFile, open::open_checkpoint, pack::pack};
 
 use crate::{args::Convert, failure::Failure};
 
@@ -17,7 +17,7 @@ use crate::{args::Convert, failure::Failure};
 /// When the input is no checkpoint and no .nemo file that can be run, or the output can't be written.
 pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
     let (input, output) = (&args.input, &args.output);
-    let checkpoint = Checkpoint::open(input).map_err(|error| Failure::on(input.display(), error))?;
+    let checkpoint = open_checkpoint(input).map_err(|error| Failure::on(input.display(), error))?;
     let bytes = pack(&checkpoint).map_err(|error| Failure::on(input.display(), error))?;
     // What is written must be what can be opened.
     let model = ModelFile::from_bytes(&bytes).map_err(|error| Failure::on(input.display(), error))?;
