@@ -13,9 +13,16 @@ pub mod head;
 pub mod joiner;
 mod layout;
 #[cfg(feature = "reference")]
+pub mod nemo;
+pub mod open;
+#[cfg(feature = "reference")]
 pub mod pack;
 pub mod predictor;
+#[cfg(feature = "reference")]
+mod sentencepiece;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tokens;
+#[cfg(feature = "reference")]
+mod torch;
 pub mod weights;

@@ -297,7 +297,10 @@ impl Stream {
 
 impl std::fmt::Debug for Stream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("config", &self.config).field("position", &self.position()).finish_non_exhaustive()
+        f.debug_struct("Stream")
+            .field("config", &self.config)
+            .field("position", &self.position())
+            .finish_non_exhaustive()
     }
 }
 
