@@ -1,4 +1,28 @@
 //! The streaming transducer: model file, encoder, predictor and joiner.
 
+pub mod bounds;
+#[cfg(feature = "reference")]
+pub mod checkpoint;
 pub mod config;
+mod container;
+mod description;
 pub mod encoder;
+pub mod error;
+pub mod file;
+pub mod head;
+pub mod joiner;
+mod layout;
+#[cfg(feature = "reference")]
+pub mod nemo;
+pub mod open;
+#[cfg(feature = "reference")]
+pub mod pack;
+pub mod predictor;
+#[cfg(feature = "reference")]
+mod sentencepiece;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod tokens;
+#[cfg(feature = "reference")]
+mod torch;
+pub mod weights;
