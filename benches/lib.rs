@@ -34,7 +34,8 @@ pub fn engine() -> Engine {
 pub fn speech(seconds: usize) -> Vec<f32> {
     let folder = root().join("engine/tests/data/speech");
     let table = std::fs::read_to_string(folder.join("transcripts.tsv")).expect("the clips have a transcripts.tsv");
-    let clips: Vec<f32> = table.lines().skip(1).flat_map(|row| decode(&folder.join(row.split('\t').next().unwrap_or("")))).collect();
+    let clips: Vec<f32> =
+        table.lines().skip(1).flat_map(|row| decode(&folder.join(row.split('\t').next().unwrap_or("")))).collect();
     assert!(!clips.is_empty(), "the clips hold no audio");
     clips.iter().copied().cycle().take(seconds * RATE_HZ).collect()
 }

@@ -9,7 +9,7 @@ use crate::model::{
         EncoderError,
         reference::{ReferenceEncoder, ReferenceWeights},
     },
-    head::reference::ReferenceHead,
+    head::ReferenceHead,
     open::open_checkpoint,
 };
 use crate::{
@@ -20,7 +20,7 @@ use crate::{
             int8::{Int8Encoder, Int8Weights},
         },
         file::ModelFile,
-        head::{TransducerHead, int8::Int8Head},
+        head::{Int8Head, TransducerHead},
         open::open_any,
         tokens::Tokens,
     },
