@@ -1,7 +1,7 @@
 //! Linnet: embedded, on-device streaming speech recognition.
 //!
-//! Data flows one way: [`audio`] → [`features`] → [`model`] (encoder, predictor, joiner; kernels in [`nn`]) →
-//! [`decode`] → [`transcript`] → events of the [`recognizer`].
+//! Data flows one way: [`audio`] → [`features`] → [`model`] (encoder, predictor and joiner on the kernels of [`nn`]) →
+//! [`decode`] → [`transcript`] → events of the [`recognizer`], whose [`Engine`] and [`Stream`] are what a host uses.
 
 pub mod audio;
 pub mod decode;
@@ -10,3 +10,6 @@ pub mod model;
 pub mod nn;
 pub mod recognizer;
 pub mod transcript;
+
+pub use recognizer::{AudioFormat, Engine, Error, Event, Metrics, ModelInfo, Stage, StageTimes, Stream, StreamConfig};
+pub use transcript::{Hypothesis, Word};

@@ -10,12 +10,14 @@ pub mod encoder;
 pub mod error;
 pub mod file;
 pub mod head;
+pub mod joiner;
 mod layout;
 #[cfg(feature = "reference")]
 pub mod nemo;
 pub mod open;
 #[cfg(feature = "reference")]
 pub mod pack;
+pub mod predictor;
 #[cfg(feature = "reference")]
 mod sentencepiece;
 #[cfg(test)]

@@ -1,1 +1,10 @@
 //! Tokens to words, words to interim and final text.
+//!
+//! The [`Assembler`] turns the tokens of the search into the words of a [`Hypothesis`]: subword pieces are joined,
+//! frames become times, token posteriors become word confidences.
+
+mod assembler;
+mod hypothesis;
+
+pub(crate) use assembler::Assembler;
+pub use hypothesis::{Hypothesis, Word};

@@ -1,7 +1,13 @@
 //! The cache-aware streaming FastConformer encoder (Rekesh et al. 2023, arXiv:2305.05084; Noroozi et al. 2023,
 //! arXiv:2312.17279), behind one trait with two implementations.
 
+mod chunks;
+pub mod int8;
+#[cfg(feature = "reference")]
+pub mod reference;
+
 use super::config::EncoderConfig;
+use super::weights::WeightError;
 
 /// The state of one audio stream in an encoder: log-mel frames in, encoder frames out.
 ///
@@ -65,3 +71,40 @@ pub enum EncoderError {
     #[error("candle: {0}")]
     Candle(#[from] candle_core::Error),
 }
+
+/// Refuses configurations that describe no encoder.
+fn check(config: &EncoderConfig) -> Result<(), WeightError> {
+    let positive = [
+        ("mel_bins", config.mel_bins),
+        ("d_model", config.d_model),
+        ("layers", config.layers),
+        ("heads", config.heads),
+        ("d_ff", config.d_ff),
+        ("subsampling_channels", config.subsampling_channels),
+    ];
+    if let Some((name, _)) = positive.iter().find(|(_, value)| *value == 0) {
+        return Err(WeightError::Config(format!("`{name}` of the encoder is 0")));
+    }
+    if !config.d_model.is_multiple_of(config.heads) || !config.d_model.is_multiple_of(2) {
+        let (width, heads) = (config.d_model, config.heads);
+        return Err(WeightError::Config(format!("a width of {width} must be even and a multiple of {heads} heads")));
+    }
+    if config.conv_kernel < 2 {
+        return Err(WeightError::Config(format!("a convolution of {} frames has no context", config.conv_kernel)));
+    }
+    if config.subsampling != chunks::SUBSAMPLING {
+        return Err(WeightError::Config(format!("subsampling by {} is not supported, only by 8", config.subsampling)));
+    }
+    if !config.look_aheads.contains(&config.default_look_ahead) {
+        let (default, trained) = (config.default_look_ahead, &config.look_aheads);
+        return Err(WeightError::Config(format!("the default look-ahead {default} is not one of {trained:?}")));
+    }
+    let largest = config.look_aheads.iter().max().copied().unwrap_or(0);
+    if largest > LONGEST || config.left_context > LONGEST {
+        return Err(WeightError::Config(format!("contexts are limited to {LONGEST} frames")));
+    }
+    Ok(())
+}
+
+/// A bound on look-ahead and left context, 80 s, so that a corrupt configuration cannot ask for all memory.
+const LONGEST: usize = 1000;

@@ -9,8 +9,12 @@
 //! The epilogue turns the sums of a tile into `f32` while they are in the cache: scales of row and channel, bias,
 //! non-linearity, residual.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod epilogue;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use epilogue::Epilogue;
 
@@ -89,11 +93,45 @@ pub(crate) struct Place {
 /// When `x.k()` is not `w.k`, `out` does not have `x.m() * w.n` values, or the parts of `w` do not have the lengths that
 /// [`Dense::from_parts`] asks for.
 pub fn gemm(isa: Isa, x: &Rows, w: &Dense, out: &mut [f32], epilogue: Epilogue) {
+    #[cfg(target_arch = "x86_64")]
+    match isa {
+        Isa::Avx512Vnni => {
+            if let Some(kernel) = x86::Avx512Vnni::new() {
+                return multiply::<_, 2>(kernel, x, w, out, epilogue);
+            }
+        }
+        Isa::AvxVnni => {
+            if let Some(kernel) = x86::AvxVnni::new() {
+                return multiply::<_, 1>(kernel, x, w, out, epilogue);
+            }
+        }
+        Isa::Avx2 => {
+            if let Some(kernel) = x86::Avx2::new() {
+                return multiply::<_, 1>(kernel, x, w, out, epilogue);
+            }
+        }
+        _ => {}
+    }
+    #[cfg(target_arch = "aarch64")]
+    match isa {
+        Isa::NeonDotprod => {
+            if let Some(kernel) = aarch64::NeonDotprod::new() {
+                return multiply::<_, 1>(kernel, x, w, out, epilogue);
+            }
+        }
+        Isa::Neon => {
+            if let Some(kernel) = aarch64::Neon::new() {
+                return multiply::<_, 1>(kernel, x, w, out, epilogue);
+            }
+        }
+        _ => {}
+    }
     let _ = isa;
-    multiply(scalar::Scalar, x, w, out, epilogue);
+    multiply::<_, 1>(scalar::Scalar, x, w, out, epilogue);
 }
 
-fn multiply<K: Kernel>(kernel: K, x: &Rows, w: &Dense, out: &mut [f32], epilogue: Epilogue) {
+/// Multiplies with `P` panels at a time.
+fn multiply<K: Kernel, const P: usize>(kernel: K, x: &Rows, w: &Dense, out: &mut [f32], epilogue: Epilogue) {
     let (m, n, groups) = (x.m(), w.n, w.k.div_ceil(GROUP));
     let panels = n.div_ceil(PANEL);
     assert_eq!(x.k(), w.k, "inputs of a [{n}, {}] layer", w.k);
@@ -113,7 +151,18 @@ fn multiply<K: Kernel>(kernel: K, x: &Rows, w: &Dense, out: &mut [f32], epilogue
     for part in [product.channel_scale.len(), product.channel_sum.len(), product.bias.len()] {
         assert_eq!(part, panels * PANEL, "channels of a [{n}, {}] layer", w.k);
     }
-    if m == 1 { multiply_row(kernel, &product, panels, out) } else { multiply_rows(kernel, &product, m, panels, out) }
+    if m == 1 {
+        return multiply_row(kernel, &product, panels, out);
+    }
+    // Panel by panel, so that a panel stays in the first-level cache for all rows.
+    let mut panel = 0;
+    while panel + P <= panels {
+        multiply_rows::<_, P>(kernel, &product, m, panel, out);
+        panel += P;
+    }
+    for panel in panel..panels {
+        multiply_rows::<_, 1>(kernel, &product, m, panel, out);
+    }
 }
 
 fn multiply_row<K: Kernel>(kernel: K, product: &Product<'_>, panels: usize, out: &mut [f32]) {
@@ -127,33 +176,33 @@ fn multiply_row<K: Kernel>(kernel: K, product: &Product<'_>, panels: usize, out:
     }
 }
 
-/// Panel by panel, so that a panel stays in the first-level cache for all rows. Rows are dealt evenly to as few tiles as
-/// possible.
-fn multiply_rows<K: Kernel>(kernel: K, product: &Product<'_>, m: usize, panels: usize, out: &mut [f32]) {
-    let tiles = m.div_ceil(K::ROWS);
-    for panel in 0..panels {
-        let mut row = 0;
-        for left in (1..=tiles).rev() {
-            let rows = (m - row).div_ceil(left);
-            let at = Place { row, panel };
-            match rows {
-                1 => kernel.tile::<1, 1>(product, at, out),
-                2 => kernel.tile::<2, 1>(product, at, out),
-                3 => kernel.tile::<3, 1>(product, at, out),
-                4 => kernel.tile::<4, 1>(product, at, out),
-                5 => kernel.tile::<5, 1>(product, at, out),
-                6 => kernel.tile::<6, 1>(product, at, out),
-                7 => kernel.tile::<7, 1>(product, at, out),
-                _ => kernel.tile::<MAX_ROWS, 1>(product, at, out),
-            }
-            row += rows;
+/// Multiplies all rows with the `P` panels from `panel` on. Rows are dealt evenly to as few tiles as possible.
+fn multiply_rows<K: Kernel, const P: usize>(kernel: K, product: &Product<'_>, m: usize, panel: usize, out: &mut [f32]) {
+    let mut row = 0;
+    for left in (1..=m.div_ceil(K::ROWS)).rev() {
+        let rows = (m - row).div_ceil(left);
+        let at = Place { row, panel };
+        match rows {
+            1 => kernel.tile::<1, P>(product, at, out),
+            2 => kernel.tile::<2, P>(product, at, out),
+            3 => kernel.tile::<3, P>(product, at, out),
+            4 => kernel.tile::<4, P>(product, at, out),
+            5 => kernel.tile::<5, P>(product, at, out),
+            6 => kernel.tile::<6, P>(product, at, out),
+            7 => kernel.tile::<7, P>(product, at, out),
+            _ => kernel.tile::<MAX_ROWS, P>(product, at, out),
         }
+        row += rows;
     }
 }
 
 /// Multiplies `M` rows with `P` panels and writes their outputs.
 #[inline(always)]
 fn tile<K: Kernel, const M: usize, const P: usize>(kernel: K, product: &Product<'_>, at: Place, out: &mut [f32]) {
+    const { assert!(K::ROWS <= MAX_ROWS) };
+    if M > K::ROWS {
+        return;
+    }
     let groups = product.groups;
     let rows: [&[[u8; GROUP]]; M] = std::array::from_fn(|r| &product.x[(at.row + r) * groups..][..groups]);
     let panels: [&[[i8; PANEL_ROW]]; P] = std::array::from_fn(|p| &product.weight[(at.panel + p) * groups..][..groups]);

@@ -59,6 +59,11 @@ fn for_each_kernel(mut check: impl FnMut(&str, Multiply<'_>)) {
     for isa in Isa::available() {
         check(&isa.to_string(), &|x, w, out, epilogue| gemm(isa, x, w, out, epilogue));
     }
+    #[cfg(target_arch = "x86_64")]
+    if let (Some(narrow), Some(wide)) = (x86::EmulatedVnni::<6>::new(), x86::EmulatedVnni::<8>::new()) {
+        check("emulated avx-vnni", &|x, w, out, epilogue| multiply::<_, 1>(narrow, x, w, out, epilogue));
+        check("emulated avx512-vnni", &|x, w, out, epilogue| multiply::<_, 2>(wide, x, w, out, epilogue));
+    }
 }
 
 #[test]

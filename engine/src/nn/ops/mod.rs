@@ -28,6 +28,39 @@ macro_rules! dispatch {
 
             $(
                 pub(crate) fn $name(isa: Isa, $($arg: $ty),*) $(-> $out)? {
+                    #[cfg(target_arch = "x86_64")]
+                    {
+                        #[target_feature(enable = "avx2,fma")]
+                        fn avx2(s: simd::Avx2, $($arg: $ty),*) $(-> $out)? {
+                            $module::$name(s, $($arg),*)
+                        }
+                        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl")]
+                        fn avx512(s: simd::Avx512, $($arg: $ty),*) $(-> $out)? {
+                            $module::$name(s, $($arg),*)
+                        }
+                        match isa {
+                            Isa::Avx512Vnni => if let Some(s) = simd::Avx512::new() {
+                                // SAFETY: `s` proves that the machine has the features.
+                                return unsafe { avx512(s, $($arg),*) };
+                            },
+                            Isa::Avx2 | Isa::AvxVnni => if let Some(s) = simd::Avx2::new() {
+                                // SAFETY: `s` proves that the machine has the features.
+                                return unsafe { avx2(s, $($arg),*) };
+                            },
+                            _ => {}
+                        }
+                    }
+                    #[cfg(target_arch = "aarch64")]
+                    {
+                        #[target_feature(enable = "neon")]
+                        fn neon(s: simd::Neon, $($arg: $ty),*) $(-> $out)? {
+                            $module::$name(s, $($arg),*)
+                        }
+                        if let (Isa::Neon | Isa::NeonDotprod, Some(s)) = (isa, simd::Neon::new()) {
+                            // SAFETY: `s` proves that the machine has the feature.
+                            return unsafe { neon(s, $($arg),*) };
+                        }
+                    }
                     let _ = isa;
                     $module::$name(simd::Scalar, $($arg),*)
                 }

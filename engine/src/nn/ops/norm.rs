@@ -51,8 +51,8 @@ fn normalize<S: Simd>(s: S, gamma: &[f32], beta: &[f32], row: &mut [f32]) {
     let count = row.len() as f32;
     let mean = sum_of(s, row) / count;
     let factor = 1.0 / (deviation_of(s, row, mean) / count + EPSILON).sqrt();
-    let (factor, shift) = (s.splat(factor), s.splat(-mean * factor));
-    zip_in_place(s, gamma, row, |gamma, x| s.mul(s.fma(x, factor, shift), gamma));
+    let (mean, factor) = (s.splat(mean), s.splat(factor));
+    zip_in_place(s, gamma, row, |gamma, x| s.mul(s.mul(s.sub(x, mean), factor), gamma));
     zip_in_place(s, beta, row, |beta, x| s.add(x, beta));
 }
 

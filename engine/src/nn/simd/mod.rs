@@ -3,9 +3,17 @@
 //! A value of a type that implements [`Simd`] proves that the machine has its instructions: it can only be made by a
 //! constructor that asks the machine. That is why the methods are safe to call.
 
+#[cfg(target_arch = "aarch64")]
+mod aarch64;
 mod scalar;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
+#[cfg(target_arch = "aarch64")]
+pub(crate) use aarch64::Neon;
 pub(crate) use scalar::Scalar;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{Avx2, Avx512};
 
 /// The widest vector, in `f32` lanes.
 pub(crate) const MAX_LANES: usize = 16;

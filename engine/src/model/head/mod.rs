@@ -1,7 +1,12 @@
 //! The predictor and the joiner as decoding sees them: one trait, so that a search runs on the int8 and on the f32
 //! implementation alike.
 
+pub mod int8;
+#[cfg(feature = "reference")]
+pub mod reference;
+
 use super::config::ModelConfig;
+use crate::nn::Rows;
 
 /// The part of a transducer after its encoder: the LSTM predictor and the joiner.
 ///
@@ -43,20 +48,20 @@ pub trait TransducerHead: Send + Sync {
 #[derive(Debug, PartialEq)]
 pub struct HeadState {
     /// Output of each LSTM layer, `[layers, hidden]`.
-    pub(super) h: Vec<f32>,
+    pub(in crate::model) h: Vec<f32>,
     /// Cell of each LSTM layer, `[layers, hidden]`.
-    pub(super) c: Vec<f32>,
+    pub(in crate::model) c: Vec<f32>,
     /// Output of the last layer, projected for the joiner, `[joiner_width]`.
-    pub(super) projected: Vec<f32>,
+    pub(in crate::model) projected: Vec<f32>,
 }
 
 impl HeadState {
-    pub(super) fn new(config: &ModelConfig) -> Self {
+    pub(in crate::model) fn new(config: &ModelConfig) -> Self {
         let cells = config.predictor.layers * config.predictor.hidden;
         Self { h: vec![0.0; cells], c: vec![0.0; cells], projected: vec![0.0; config.joiner.hidden] }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(in crate::model) fn clear(&mut self) {
         self.h.fill(0.0);
         self.c.fill(0.0);
         self.projected.fill(0.0);
@@ -79,13 +84,43 @@ impl Clone for HeadState {
 #[derive(Debug)]
 pub struct HeadScratch {
     /// Gates of one LSTM layer, `[4 * hidden]`.
-    pub(super) gates: Vec<f32>,
+    pub(in crate::model) gates: Vec<f32>,
     /// Input of the output layer, `[joiner_width]`.
-    pub(super) joined: Vec<f32>,
+    pub(in crate::model) joined: Vec<f32>,
+    /// The quantized input of the next product.
+    pub(in crate::model) rows: Rows,
 }
 
 impl HeadScratch {
-    pub(super) fn new(config: &ModelConfig) -> Self {
-        Self { gates: vec![0.0; 4 * config.predictor.hidden], joined: vec![0.0; config.joiner.hidden] }
+    pub(in crate::model) fn new(config: &ModelConfig) -> Self {
+        let frames = config.encoder.look_aheads.iter().max().map_or(1, |frames| frames + 1);
+        let width = config.encoder.d_model.max(config.predictor.hidden).max(config.joiner.hidden);
+        Self {
+            gates: vec![0.0; 4 * config.predictor.hidden],
+            joined: vec![0.0; config.joiner.hidden],
+            rows: Rows::with_capacity(frames, width),
+        }
+    }
+}
+
+#[cfg(test)]
+impl HeadState {
+    pub(crate) fn for_tests(config: &ModelConfig) -> Self {
+        Self::new(config)
+    }
+
+    pub(crate) fn cells(&self) -> &[f32] {
+        &self.c
+    }
+
+    pub(crate) fn cells_mut(&mut self) -> &mut [f32] {
+        &mut self.c
+    }
+}
+
+#[cfg(test)]
+impl HeadScratch {
+    pub(crate) fn for_tests(config: &ModelConfig) -> Self {
+        Self::new(config)
     }
 }

@@ -1,0 +1,90 @@
+//! The prediction network: an LSTM (Hochreiter and Schmidhuber 1997) over the tokens so far, with int8 recurrent
+//! weights. The input side of its first layer is a table with one row for each token.
+
+use super::config::ModelConfig;
+use super::head::{HeadScratch, HeadState};
+use super::weights::{WeightSource, dense, tensor};
+use crate::nn::{Dense, Epilogue, Isa, Shared, gemm, ops};
+
+/// The weights of the predictor.
+#[derive(Debug)]
+pub struct Predictor {
+    /// What each token adds to the gates of the first layer, biases included, `[vocab_size + 1, 4 * hidden]`.
+    input_table: Shared<f32>,
+    layers: Vec<Layer>,
+    hidden: usize,
+    blank: u32,
+}
+
+#[derive(Debug)]
+struct Layer {
+    /// Absent in the first layer, which the table serves.
+    input: Option<Dense>,
+    recurrent: Dense,
+}
+
+impl Predictor {
+    /// Takes the weights below `decoder.prediction.` from a source.
+    ///
+    /// # Errors
+    /// When a weight is absent or of another size than the configuration asks for.
+    pub fn load<W: WeightSource>(source: &W, config: &ModelConfig) -> Result<Self, W::Error> {
+        let (hidden, tokens) = (config.predictor.hidden, config.vocab_size + 1);
+        let gates =
+            |name: String| dense(source, &format!("decoder.prediction.dec_rnn.lstm.{name}"), 4 * hidden, hidden);
+        let layer = |i: usize| -> Result<Layer, W::Error> {
+            let input = if i == 0 { None } else { Some(gates(format!("ih_l{i}"))?) };
+            Ok(Layer { input, recurrent: gates(format!("hh_l{i}"))? })
+        };
+        Ok(Self {
+            input_table: tensor(source, "decoder.prediction.input_table", tokens * 4 * hidden)?,
+            layers: (0..config.predictor.layers).map(layer).collect::<Result<_, _>>()?,
+            hidden,
+            blank: config.vocab_size as u32,
+        })
+    }
+
+    /// Runs the LSTM over one token.
+    pub(super) fn advance(&self, isa: Isa, token: u32, state: &mut HeadState, scratch: &mut HeadScratch) {
+        let HeadScratch { gates, rows, .. } = scratch;
+        let width = self.hidden;
+        for (i, layer) in self.layers.iter().enumerate() {
+            match &layer.input {
+                None => {
+                    let row = token.min(self.blank) as usize * 4 * width;
+                    gates.copy_from_slice(&self.input_table[row..][..4 * width]);
+                }
+                Some(input) => {
+                    rows.quantize(&state.h[(i - 1) * width..][..width], 1, width);
+                    gemm(isa, rows, input, gates, Epilogue::Store);
+                }
+            }
+            let (h, c) = (&mut state.h[i * width..][..width], &mut state.c[i * width..][..width]);
+            rows.quantize(h, 1, width);
+            gemm(isa, rows, &layer.recurrent, gates, Epilogue::Add);
+            cell(gates, h, c);
+        }
+    }
+
+    /// Output of the last layer, `[hidden]`.
+    pub(super) fn output<'a>(&self, state: &'a HeadState) -> &'a [f32] {
+        &state.h[(self.layers.len() - 1) * self.hidden..]
+    }
+}
+
+/// One step of an LSTM cell from its gates (input, forget, cell, output), before their non-linearities.
+fn cell(gates: &mut [f32], h: &mut [f32], c: &mut [f32]) {
+    let width = h.len();
+    ops::sigmoid(&mut gates[..2 * width]);
+    ops::tanh(&mut gates[2 * width..3 * width]);
+    ops::sigmoid(&mut gates[3 * width..]);
+    let (input_forget, new_output) = gates.split_at(2 * width);
+    let (input, forget) = input_forget.split_at(width);
+    let (new, output) = new_output.split_at(width);
+    for (c, ((input, forget), new)) in c.iter_mut().zip(input.iter().zip(forget).zip(new)) {
+        *c = forget * *c + input * new;
+    }
+    h.copy_from_slice(c);
+    ops::tanh(h);
+    h.iter_mut().zip(output).for_each(|(h, output)| *h *= output);
+}

@@ -1,0 +1,222 @@
+//! The weights, shared by all streams.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use super::{AudioFormat, Error, Event, Stream, StreamConfig};
+#[cfg(feature = "reference")]
+use crate::model::{
+    encoder::reference::{ReferenceEncoder, ReferenceWeights},
+    head::ReferenceHead,
+    open::open_checkpoint,
+};
+use crate::{
+    model::{
+        config::ModelConfig,
+        encoder::{
+            Encoder,
+            int8::{Int8Encoder, Int8Weights},
+        },
+        file::ModelFile,
+        head::{Int8Head, TransducerHead},
+        open::open_any,
+        tokens::Tokens,
+    },
+    nn::Isa,
+    transcript::Hypothesis,
+};
+
+/// A model that is ready to recognize. Cloning shares it; it is immutable, `Send` and `Sync`.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    config: ModelConfig,
+    tokens: Tokens,
+    encoder: EncoderWeights,
+    head: Box<dyn TransducerHead>,
+    info: ModelInfo,
+}
+
+enum EncoderWeights {
+    Int8(Arc<Int8Weights>),
+    #[cfg(feature = "reference")]
+    Reference(Arc<ReferenceWeights>),
+}
+
+/// Facts about an opened model.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ModelInfo {
+    /// Name of the model.
+    pub name: String,
+    /// Language as a BCP 47 tag.
+    pub language: String,
+    /// Number of weights.
+    pub parameters: u64,
+    /// Size in bytes of the packed model.
+    pub size_bytes: usize,
+    /// Tokens without the blank.
+    pub vocab_size: usize,
+    /// Duration of an encoder frame.
+    pub frame: Duration,
+    /// Look-aheads to choose from, in encoder frames; a chunk is one frame longer.
+    pub look_aheads: Vec<usize>,
+    /// The look-ahead of a stream that does not choose.
+    pub default_look_ahead: usize,
+    /// Left context of the attention in encoder frames.
+    pub left_context: usize,
+    /// Instruction set of the kernels; `None` for the f32 reference.
+    pub isa: Option<Isa>,
+}
+
+impl ModelInfo {
+    fn new(config: &ModelConfig, parameters: u64, size_bytes: usize, isa: Option<Isa>) -> Self {
+        let samples = (config.features.hop * config.encoder.subsampling) as u64;
+        Self {
+            name: config.name.clone(),
+            language: config.language.clone(),
+            parameters,
+            size_bytes,
+            vocab_size: config.vocab_size,
+            frame: Duration::from_micros(samples * 1_000_000 / u64::from(config.features.sample_rate_hz)),
+            look_aheads: config.encoder.look_aheads.clone(),
+            default_look_ahead: config.encoder.default_look_ahead,
+            left_context: config.encoder.left_context,
+            isa,
+        }
+    }
+
+    /// Chunk durations to choose from, ascending.
+    pub fn chunks(&self) -> impl Iterator<Item = Duration> + '_ {
+        self.look_aheads.iter().map(|&frames| self.frame * (frames as u32 + 1))
+    }
+}
+
+impl Engine {
+    /// Opens a model: a `.linnet` file is mapped into memory; with the feature `reference` also a training checkpoint
+    /// or a NVIDIA `.nemo` file, which is quantized on the way.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when the file can't be read, is no model, is damaged, or is of a newer format.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::new(&open_any(path)?)
+    }
+
+    /// Opens a packed model that is part of the program.
+    ///
+    /// # Errors
+    /// [`Error::Model`] as [`Engine::open`].
+    pub fn from_static(bytes: &'static [u8]) -> Result<Self, Error> {
+        Self::new(&ModelFile::from_static(bytes)?)
+    }
+
+    /// Opens a packed model held in memory.
+    ///
+    /// # Errors
+    /// [`Error::Model`] as [`Engine::open`].
+    pub fn from_bytes(bytes: Vec<u8>) -> Result<Self, Error> {
+        Self::new(&ModelFile::from_bytes(bytes)?)
+    }
+
+    fn new(file: &ModelFile) -> Result<Self, Error> {
+        let isa = Isa::detect();
+        let config = file.config().clone();
+        let encoder = Int8Weights::load(file, &config.encoder)?;
+        let head = Int8Head::load(file, &config)?;
+        Ok(Self(Arc::new(Inner {
+            tokens: file.tokens().clone(),
+            encoder: EncoderWeights::Int8(Arc::new(encoder)),
+            head: Box::new(head),
+            info: ModelInfo::new(&config, file.parameters(), file.size_bytes(), Some(isa)),
+            config,
+        })))
+    }
+
+    /// Opens a training checkpoint or `.nemo` file with the f32 reference implementation: slow, and exact.
+    ///
+    /// # Errors
+    /// [`Error::Model`] as [`Engine::open`].
+    #[cfg(feature = "reference")]
+    pub fn open_reference(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let checkpoint = open_checkpoint(path)?;
+        let config = checkpoint.config.clone();
+        let encoder = ReferenceWeights::load(checkpoint.var_builder()?, &config.encoder)?;
+        let head = ReferenceHead::load(checkpoint.var_builder()?, &config)?;
+        let parameters = checkpoint.parameters() as u64;
+        Ok(Self(Arc::new(Inner {
+            tokens: checkpoint.tokens.clone(),
+            encoder: EncoderWeights::Reference(Arc::new(encoder)),
+            head: Box::new(head),
+            info: ModelInfo::new(&config, parameters, 4 * parameters as usize, None),
+            config,
+        })))
+    }
+
+    /// Facts about the model.
+    pub fn info(&self) -> &ModelInfo {
+        &self.0.info
+    }
+
+    /// Starts a stream.
+    ///
+    /// # Errors
+    /// [`Error::Audio`] when the rate or the number of channels is not one that can be converted.
+    pub fn stream(&self, config: StreamConfig) -> Result<Stream, Error> {
+        Stream::new(self.clone(), config)
+    }
+
+    /// Recognizes a whole recording (interleaved samples in -1..1) in the longest chunks.
+    ///
+    /// # Errors
+    /// [`Error::Audio`] as [`Engine::stream`].
+    pub fn transcribe(&self, samples: &[f32], format: AudioFormat) -> Result<Hypothesis, Error> {
+        let mut stream = self.stream(StreamConfig::batch(format))?;
+        stream.push_f32(samples)?;
+        stream.finish()?;
+        while let Some(event) = stream.poll() {
+            if let Event::Final(hypothesis) = event {
+                return Ok(hypothesis.clone());
+            }
+        }
+        Ok(Hypothesis::default())
+    }
+
+    /// The look-ahead whose chunk is nearest to `chunk`; of two equally near ones the shorter.
+    pub(super) fn look_ahead_for(&self, chunk: Option<Duration>) -> usize {
+        let info = self.info();
+        let Some(asked) = chunk else { return info.default_look_ahead };
+        info.look_aheads
+            .iter()
+            .copied()
+            .min_by_key(|&frames| (info.frame * (frames as u32 + 1)).abs_diff(asked))
+            .unwrap_or(info.default_look_ahead)
+    }
+
+    pub(super) fn new_encoder(&self, look_ahead: usize) -> Result<Box<dyn Encoder>, Error> {
+        let mut encoder: Box<dyn Encoder> = match &self.0.encoder {
+            EncoderWeights::Int8(weights) => Box::new(Int8Encoder::new(weights.clone())?),
+            #[cfg(feature = "reference")]
+            EncoderWeights::Reference(weights) => Box::new(ReferenceEncoder::new(weights.clone())?),
+        };
+        encoder.set_look_ahead(look_ahead)?;
+        Ok(encoder)
+    }
+
+    pub(super) fn config(&self) -> &ModelConfig {
+        &self.0.config
+    }
+
+    pub(super) fn tokens(&self) -> &Tokens {
+        &self.0.tokens
+    }
+
+    pub(super) fn head(&self) -> &dyn TransducerHead {
+        self.0.head.as_ref()
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Engine").field(self.info()).finish()
+    }
+}

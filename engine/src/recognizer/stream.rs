@@ -1,0 +1,409 @@
+//! One audio stream: samples in, events out.
+
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
+
+use super::{AudioFormat, Engine, Error, Event, Metrics, Stage, StreamConfig};
+use crate::{
+    audio::{PcmSample, Resampler},
+    decode::{Greedy, Token},
+    features::LogMel,
+    model::encoder::Encoder,
+    transcript::{Assembler, Hypothesis},
+};
+
+/// Frames (all channels) that are taken through the pipeline at once, so that buffers stay small whatever a host pushes.
+const BLOCK_FRAMES: usize = 4096;
+
+/// The state of one audio stream. Made by [`Engine::stream`]; the weights are shared with all others.
+///
+/// Pushing computes every chunk that is complete; [`Stream::poll`] then hands out what came of it. Once warm, a push
+/// allocates nothing.
+pub struct Stream {
+    engine: Engine,
+    config: StreamConfig,
+    resampler: Resampler,
+    features: LogMel,
+    encoder: Box<dyn Encoder>,
+    search: Greedy,
+    assembler: Assembler,
+    timeline: Timeline,
+    outbox: Outbox,
+    metrics: Metrics,
+    buffers: Buffers,
+    finished: bool,
+}
+
+/// Working space between the stages, reused by every push.
+#[derive(Default)]
+struct Buffers {
+    /// 16 kHz mono.
+    mono: Vec<f32>,
+    mel: Vec<f32>,
+    encoded: Vec<f32>,
+    tokens: Vec<Token>,
+}
+
+/// Where the stream is: positions count input samples, so that they stay true over hours.
+struct Timeline {
+    format: AudioFormat,
+    /// Values (samples of all channels) pushed since the stream began.
+    pushed: u64,
+    /// Position of the encoder's frame zero.
+    base: Duration,
+    /// Duration of an encoder frame.
+    frame: Duration,
+}
+
+impl Timeline {
+    fn now(&self) -> Duration {
+        let frames = self.pushed / u64::from(self.format.channels);
+        let rate = u64::from(self.format.rate_hz);
+        Duration::from_secs(frames / rate) + Duration::from_nanos(frames % rate * 1_000_000_000 / rate)
+    }
+
+    /// End of the audio that the first `frames` encoder frames stand for.
+    fn at_frame(&self, frames: u64) -> Duration {
+        let nanos = u128::from(frames) * self.frame.as_nanos();
+        self.base + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
+
+impl Stream {
+    pub(super) fn new(engine: Engine, config: StreamConfig) -> Result<Self, Error> {
+        let model = engine.config();
+        let resampler =
+            Resampler::new(config.audio.rate_hz, usize::from(config.audio.channels), model.features.sample_rate_hz)?;
+        let features = LogMel::new(&model.features)?;
+        let frame = engine.info().frame;
+        let encoder = engine.new_encoder(engine.look_ahead_for(config.chunk))?;
+        let search = Greedy::new(engine.head(), config.max_symbols_per_frame);
+        Ok(Self {
+            timeline: Timeline { format: config.audio, pushed: 0, base: Duration::ZERO, frame },
+            assembler: Assembler::new(frame),
+            outbox: Outbox::new(),
+            metrics: Metrics::new(),
+            buffers: Buffers::default(),
+            finished: false,
+            engine,
+            config,
+            resampler,
+            features,
+            encoder,
+            search,
+        })
+    }
+
+    /// Takes interleaved samples in -1..1, any number of them, at the rate and channels of the configuration. Samples
+    /// that are not finite count as zero.
+    ///
+    /// # Errors
+    /// [`Error::Finished`] after [`Stream::finish`].
+    pub fn push_f32(&mut self, samples: &[f32]) -> Result<(), Error> {
+        self.push(samples)
+    }
+
+    /// Takes interleaved 16-bit samples, otherwise as [`Stream::push_f32`].
+    ///
+    /// # Errors
+    /// [`Error::Finished`] after [`Stream::finish`].
+    pub fn push_i16(&mut self, samples: &[i16]) -> Result<(), Error> {
+        self.push(samples)
+    }
+
+    fn push<S: PcmSample>(&mut self, samples: &[S]) -> Result<(), Error> {
+        if self.finished {
+            return Err(Error::Finished);
+        }
+        for block in samples.chunks(BLOCK_FRAMES * usize::from(self.config.audio.channels)) {
+            self.push_block(block)?;
+        }
+        Ok(())
+    }
+
+    fn push_block<S: PcmSample>(&mut self, samples: &[S]) -> Result<(), Error> {
+        let began = Instant::now();
+        self.timeline.pushed += samples.len() as u64;
+        self.metrics.audio = self.timeline.now();
+        self.buffers.mono.clear();
+        self.resampler.push(samples, &mut self.buffers.mono);
+        self.metrics.bad_samples = self.resampler.damaged_samples();
+        self.buffers.mel.clear();
+        self.features.push(&self.buffers.mono, &mut self.buffers.mel);
+        self.metrics.record(Stage::Features, began.elapsed());
+        self.step(began, |encoder, mel, encoded| encoder.push(mel, encoded))
+    }
+
+    /// Encodes the mel frames at hand, and decodes what comes out.
+    fn step(
+        &mut self,
+        began: Instant,
+        encode: impl FnOnce(&mut dyn Encoder, &[f32], &mut Vec<f32>) -> Result<usize, crate::model::encoder::EncoderError>,
+    ) -> Result<(), Error> {
+        let encoding = Instant::now();
+        self.buffers.encoded.clear();
+        let frames = encode(self.encoder.as_mut(), &self.buffers.mel, &mut self.buffers.encoded)?;
+        if frames == 0 {
+            return Ok(());
+        }
+        let decoding = Instant::now();
+        self.metrics.record(Stage::Encoder, decoding - encoding);
+        self.decode();
+        self.metrics.record(Stage::Decode, decoding.elapsed());
+        self.metrics.record(Stage::Step, began.elapsed());
+        self.metrics.chunks += 1;
+        self.metrics.frames += frames as u64;
+        Ok(())
+    }
+
+    /// Searches the encoder frames at hand, one at a time so that a pause ends an utterance at its own frame whatever
+    /// the chunk.
+    fn decode(&mut self) {
+        let head = self.engine.head();
+        let mut changed = false;
+        for frame in self.buffers.encoded.chunks_exact(head.frame_width()) {
+            self.buffers.tokens.clear();
+            self.search.decode(head, frame, &mut self.buffers.tokens);
+            self.metrics.tokens += self.buffers.tokens.len() as u64;
+            let started = self.assembler.is_empty();
+            for &token in &self.buffers.tokens {
+                changed |= self.assembler.push(token, self.timeline.base, self.engine.tokens());
+            }
+            self.assembler.advance_to(self.timeline.at_frame(self.search.frames()));
+            if started && let Some(word) = self.assembler.hypothesis().words().first() {
+                self.outbox.speech_started(word.start);
+            }
+            if self.pause_ended_utterance() {
+                let last_word_end = self.assembler.last_word_end();
+                self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.speech_final = true);
+                self.outbox.utterance_end(last_word_end);
+                self.search.start_utterance(head);
+                changed = false;
+            } else if self.utterance_is_too_long() {
+                // The last word may still grow: it starts the next utterance.
+                let words = self.assembler.hypothesis().words().len() - 1;
+                self.outbox.final_of(&mut self.assembler, words, |_| {});
+                changed = true;
+            }
+        }
+        if self.config.interim_results {
+            self.outbox.interim_of(&self.assembler, changed, self.config.interim_interval);
+        }
+    }
+
+    fn pause_ended_utterance(&self) -> bool {
+        self.config.endpointing.is_some_and(|pause| {
+            !self.assembler.is_empty() && self.assembler.hypothesis().end() >= self.assembler.last_word_end() + pause
+        })
+    }
+
+    fn utterance_is_too_long(&self) -> bool {
+        let hypothesis = self.assembler.hypothesis();
+        let [first, .., _] = hypothesis.words() else { return false };
+        hypothesis.end().saturating_sub(first.start) > self.config.max_utterance
+    }
+
+    /// The next event, oldest first; `None` when there is no more until the next push. An interim that was not polled
+    /// is replaced by a newer one; nothing else is ever dropped.
+    pub fn poll(&mut self) -> Option<Event<'_>> {
+        self.outbox.poll()
+    }
+
+    /// Recognizes all audio pushed so far to its last sample and makes a final of it, without ending the stream: the
+    /// next push goes on at the same position with a fresh state.
+    ///
+    /// # Errors
+    /// [`Error::Finished`] after [`Stream::finish`].
+    pub fn finalize(&mut self) -> Result<(), Error> {
+        if self.finished {
+            return Err(Error::Finished);
+        }
+        let began = Instant::now();
+        self.buffers.mono.clear();
+        self.resampler.finish(&mut self.buffers.mono);
+        self.buffers.mel.clear();
+        self.features.push(&self.buffers.mono, &mut self.buffers.mel);
+        self.features.finish(&mut self.buffers.mel);
+        self.metrics.record(Stage::Features, began.elapsed());
+        self.step(began, |encoder, mel, encoded| {
+            let frames = encoder.push(mel, encoded)?;
+            Ok(frames + encoder.finish(encoded)?)
+        })?;
+        self.assembler.advance_to(self.timeline.now());
+        if !self.assembler.is_empty() {
+            let last_word_end = self.assembler.last_word_end();
+            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.from_finalize = true);
+            self.outbox.utterance_end(last_word_end);
+        }
+        self.restart_at(self.timeline.now());
+        Ok(())
+    }
+
+    /// Ends the stream: [`Stream::finalize`], after which only [`Stream::poll`] and [`Stream::reset`] do anything.
+    ///
+    /// # Errors
+    /// [`Error::Finished`] when it has ended before.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.finalize()?;
+        self.finished = true;
+        Ok(())
+    }
+
+    /// Starts a new stream at position zero in the same storage: audio and events of the old one are dropped, metrics
+    /// go on.
+    pub fn reset(&mut self) {
+        self.timeline.pushed = 0;
+        self.outbox.clear();
+        self.restart_at(Duration::ZERO);
+        self.finished = false;
+    }
+
+    fn restart_at(&mut self, base: Duration) {
+        self.timeline.base = base;
+        self.resampler.reset();
+        self.features.reset();
+        self.encoder.reset();
+        self.search.reset(self.engine.head());
+        self.assembler.reset(base);
+    }
+
+    /// Position in the stream up to which audio was pushed.
+    pub fn position(&self) -> Duration {
+        self.timeline.now()
+    }
+
+    /// Audio per encoder step.
+    pub fn chunk(&self) -> Duration {
+        self.timeline.frame * (self.encoder.look_ahead() as u32 + 1)
+    }
+
+    /// Changes the audio per encoder step from the next chunk on, to the nearest that the model was trained with.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`] when the encoder refuses it; the stream goes on as it was.
+    pub fn set_chunk(&mut self, chunk: Duration) -> Result<(), Error> {
+        self.encoder.set_look_ahead(self.engine.look_ahead_for(Some(chunk)))?;
+        self.config.chunk = Some(chunk);
+        Ok(())
+    }
+
+    /// Counters and times per stage since the stream was made.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+}
+
+impl std::fmt::Debug for Stream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream")
+            .field("config", &self.config)
+            .field("position", &self.position())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Events that wait for the host: all finals in order, and the newest interim.
+struct Outbox {
+    queue: VecDeque<Queued>,
+    interim: Hypothesis,
+    interim_waits: bool,
+    /// Text changed after the last interim.
+    interim_is_due: bool,
+    /// Position at which the last interim was made.
+    interim_at: Option<Duration>,
+    sequence: u64,
+    /// What `poll` lent out last.
+    lent: Hypothesis,
+    /// Storage of finals that were handed out.
+    spare: Vec<Hypothesis>,
+}
+
+enum Queued {
+    SpeechStarted(Duration),
+    Final(Hypothesis),
+    UtteranceEnd(Duration),
+}
+
+/// Finals whose storage is kept for reuse.
+const SPARE: usize = 4;
+
+impl Outbox {
+    fn new() -> Self {
+        Self {
+            queue: VecDeque::with_capacity(16),
+            interim: Hypothesis::default(),
+            interim_waits: false,
+            interim_is_due: false,
+            interim_at: None,
+            sequence: 0,
+            lent: Hypothesis::default(),
+            spare: Vec::with_capacity(SPARE),
+        }
+    }
+
+    fn clear(&mut self) {
+        self.queue.clear();
+        self.interim_waits = false;
+        self.interim_is_due = false;
+        self.interim_at = None;
+        self.sequence = 0;
+    }
+
+    fn speech_started(&mut self, at: Duration) {
+        self.queue.push_back(Queued::SpeechStarted(at));
+    }
+
+    fn utterance_end(&mut self, last_word_end: Duration) {
+        self.queue.push_back(Queued::UtteranceEnd(last_word_end));
+    }
+
+    /// Queues the first `words` words as a final. It replaces an interim that still waits.
+    fn final_of(&mut self, assembler: &mut Assembler, words: usize, set: impl FnOnce(&mut Hypothesis)) {
+        let mut hypothesis = self.spare.pop().unwrap_or_default();
+        assembler.take_words(words, &mut hypothesis);
+        self.sequence += 1;
+        hypothesis.sequence = self.sequence;
+        hypothesis.speech_final = false;
+        hypothesis.from_finalize = false;
+        set(&mut hypothesis);
+        self.queue.push_back(Queued::Final(hypothesis));
+        self.interim_waits = false;
+        self.interim_is_due = false;
+    }
+
+    fn interim_of(&mut self, assembler: &Assembler, changed: bool, interval: Duration) {
+        self.interim_is_due |= changed;
+        let hypothesis = assembler.hypothesis();
+        let early = self.interim_at.is_some_and(|last| hypothesis.end() < last + interval);
+        if !self.interim_is_due || assembler.is_empty() || early {
+            return;
+        }
+        self.sequence += 1;
+        self.interim.clone_from(hypothesis);
+        self.interim.sequence = self.sequence;
+        self.interim_waits = true;
+        self.interim_is_due = false;
+        self.interim_at = Some(hypothesis.end());
+    }
+
+    fn poll(&mut self) -> Option<Event<'_>> {
+        match self.queue.pop_front() {
+            Some(Queued::SpeechStarted(at)) => Some(Event::SpeechStarted { at }),
+            Some(Queued::UtteranceEnd(last_word_end)) => Some(Event::UtteranceEnd { last_word_end }),
+            Some(Queued::Final(hypothesis)) => {
+                let old = std::mem::replace(&mut self.lent, hypothesis);
+                if self.spare.len() < SPARE {
+                    self.spare.push(old);
+                }
+                Some(Event::Final(&self.lent))
+            }
+            None if self.interim_waits => {
+                self.interim_waits = false;
+                Some(Event::Interim(&self.interim))
+            }
+            None => None,
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Joins subword tokens to words with times and confidences.
+
+use std::time::Duration;
+
+use super::{Hypothesis, Word};
+use crate::{decode::Token, model::tokens::Tokens};
+
+/// How long before its first token's frame a word is taken to start. Tokens are emitted when their sound has passed;
+/// the median piece is this long in the training alignments.
+const PIECE: Duration = Duration::from_millis(160);
+
+/// Most pieces of one word. Longer runs without a word start are noise; cutting them bounds the memory of a word.
+const LONGEST_WORD: usize = 32;
+
+/// Storage that an utterance of ordinary length does not outgrow.
+const TYPICAL_TEXT: usize = 1024;
+const TYPICAL_WORDS: usize = 192;
+
+/// Builds the hypothesis of the running utterance.
+#[derive(Debug)]
+pub(crate) struct Assembler {
+    hypothesis: Hypothesis,
+    frame: Duration,
+    /// A word start was seen whose text is still to come.
+    boundary: bool,
+    pieces_in_word: usize,
+}
+
+impl Assembler {
+    /// An empty utterance at the start of a stream. `frame` is the duration of an encoder frame.
+    pub fn new(frame: Duration) -> Self {
+        let hypothesis = Hypothesis {
+            text: String::with_capacity(TYPICAL_TEXT),
+            words: Vec::with_capacity(TYPICAL_WORDS),
+            ..Hypothesis::default()
+        };
+        Self { hypothesis, frame, boundary: true, pieces_in_word: 0 }
+    }
+
+    /// Adds a token; frame zero is at `base` in the stream. Returns whether the text changed.
+    pub fn push(&mut self, token: Token, base: Duration, tokens: &Tokens) -> bool {
+        self.boundary |= tokens.is_word_start(token.id);
+        let text = tokens.text(token.id);
+        if text.is_empty() {
+            return false;
+        }
+        let at = base + self.frame * u32::try_from(token.frame).unwrap_or(u32::MAX);
+        if self.boundary || self.hypothesis.words.is_empty() || self.pieces_in_word == LONGEST_WORD {
+            self.start_word(at);
+        }
+        self.hypothesis.text.push_str(text);
+        self.pieces_in_word += 1;
+        if let Some(word) = self.hypothesis.words.last_mut() {
+            word.span.end = self.hypothesis.text.len();
+            word.end = at.max(word.start);
+            word.confidence = word.confidence.min(token.probability);
+        }
+        true
+    }
+
+    fn start_word(&mut self, at: Duration) {
+        let Hypothesis { text, words, start, .. } = &mut self.hypothesis;
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        let previous_end = words.last().map_or(*start, |word| word.end);
+        let start = at.saturating_sub(PIECE).max(previous_end);
+        words.push(Word { span: text.len()..text.len(), start, end: start, confidence: 1.0 });
+        self.boundary = false;
+        self.pieces_in_word = 0;
+    }
+
+    /// The utterance so far.
+    pub fn hypothesis(&self) -> &Hypothesis {
+        &self.hypothesis
+    }
+
+    /// Whether no word has been recognized yet.
+    pub fn is_empty(&self) -> bool {
+        self.hypothesis.words.is_empty()
+    }
+
+    /// End of the last word, or the start of the utterance.
+    pub fn last_word_end(&self) -> Duration {
+        self.hypothesis.words.last().map_or(self.hypothesis.start, |word| word.end)
+    }
+
+    /// Sets up to where audio has been decoded, and which words can't change any more: greedy search takes nothing
+    /// back, so only the last word may still grow.
+    pub fn advance_to(&mut self, end: Duration) {
+        self.hypothesis.end = end.max(self.hypothesis.end);
+        self.hypothesis.confirmed = self.hypothesis.words.len().saturating_sub(1);
+    }
+
+    /// Moves the first `count` words to `out` (all fields but the flags and the sequence number are set) and keeps the
+    /// others as the start of the next utterance.
+    pub fn take_words(&mut self, count: usize, out: &mut Hypothesis) {
+        let current = &mut self.hypothesis;
+        let count = count.min(current.words.len());
+        let all = count == current.words.len();
+        out.clone_from(current);
+        out.words.truncate(count);
+        out.text.truncate(out.words.last().map_or(0, |word| word.span.end));
+        out.confirmed = count;
+        if !all {
+            out.end = current.words[count].start;
+        }
+        let cut = current.words.get(count).map_or(current.text.len(), |word| word.span.start);
+        current.text.drain(..cut);
+        current.words.drain(..count);
+        for word in &mut current.words {
+            word.span = word.span.start - cut..word.span.end - cut;
+        }
+        current.start = out.end;
+        current.confirmed = 0;
+        if all {
+            self.boundary = true;
+            self.pieces_in_word = 0;
+        }
+    }
+
+    /// Forgets the utterance; the next one starts at `start` in the stream.
+    pub fn reset(&mut self, start: Duration) {
+        self.hypothesis.clear();
+        self.hypothesis.start = start;
+        self.hypothesis.end = start;
+        self.boundary = true;
+        self.pieces_in_word = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRAME: Duration = Duration::from_millis(80);
+
+    fn tokens() -> Tokens {
+        let pieces = ["<unk>", "▁two", "▁la", "r", "ge", "▁", "lat", "tes"];
+        Tokens::new(pieces.iter().map(|piece| piece.to_string()).collect()).unwrap()
+    }
+
+    fn assemble(ids: &[(u32, u64, f32)]) -> Assembler {
+        let mut assembler = Assembler::new(FRAME);
+        for &(id, frame, probability) in ids {
+            assembler.push(Token { id, frame, probability }, Duration::ZERO, &tokens());
+        }
+        assembler.advance_to(FRAME * 40);
+        assembler
+    }
+
+    /// "two large lattes"
+    const ORDER: [(u32, u64, f32); 7] =
+        [(1, 5, 0.9), (2, 8, 0.8), (3, 9, 0.4), (4, 10, 0.95), (5, 20, 0.7), (6, 21, 0.6), (7, 23, 0.9)];
+
+    #[test]
+    fn joins_pieces_to_words_with_times_and_confidences() {
+        let assembler = assemble(&ORDER);
+        let hypothesis = assembler.hypothesis();
+        assert_eq!(hypothesis.text(), "two large lattes");
+        let words: Vec<_> = hypothesis.words().iter().map(|word| hypothesis.word_text(word)).collect();
+        assert_eq!(words, ["two", "large", "lattes"]);
+        let large = &hypothesis.words()[1];
+        assert_eq!((large.start, large.end), (FRAME * 6, FRAME * 10));
+        assert_eq!(large.confidence, 0.4, "a word is as sure as its least sure piece");
+        assert_eq!(hypothesis.confirmed(), 2, "the last word may still grow");
+    }
+
+    #[test]
+    fn words_never_overlap() {
+        let assembler = assemble(&[(1, 0, 1.0), (1, 1, 1.0), (2, 1, 1.0), (4, 2, 1.0)]);
+        let words = assembler.hypothesis().words();
+        assert_eq!(words.len(), 3);
+        for pair in words.windows(2) {
+            assert!(pair[0].start <= pair[0].end && pair[0].end <= pair[1].start);
+        }
+    }
+
+    #[test]
+    fn a_lone_word_mark_adds_no_word() {
+        let assembler = assemble(&[(1, 0, 1.0), (5, 3, 1.0)]);
+        assert_eq!(assembler.hypothesis().text(), "two");
+        assert_eq!(assembler.hypothesis().words().len(), 1);
+    }
+
+    #[test]
+    fn taking_words_keeps_the_rest() {
+        let mut assembler = assemble(&ORDER);
+        let mut first = Hypothesis::default();
+        assembler.take_words(2, &mut first);
+        assert_eq!(first.text(), "two large");
+        assert_eq!(first.confirmed(), 2);
+        let rest = assembler.hypothesis().clone();
+        assert_eq!(rest.text(), "lattes");
+        assert_eq!(rest.word_text(&rest.words()[0]), "lattes");
+        assert_eq!(rest.start(), first.end());
+        // The word goes on growing.
+        assembler.push(Token { id: 3, frame: 24, probability: 1.0 }, Duration::ZERO, &tokens());
+        assert_eq!(assembler.hypothesis().text(), "lattesr");
+
+        let mut last = Hypothesis::default();
+        assembler.take_words(usize::MAX, &mut last);
+        assert_eq!(last.text(), "lattesr");
+        assert!(assembler.is_empty());
+        assembler.push(Token { id: 4, frame: 30, probability: 1.0 }, Duration::ZERO, &tokens());
+        assert_eq!(assembler.hypothesis().text(), "ge", "a new utterance starts a new word");
+    }
+
+    #[test]
+    fn a_run_without_word_starts_is_cut() {
+        let run: Vec<_> = (0..100).map(|frame| (3, frame, 1.0)).collect();
+        let assembler = assemble(&run);
+        assert_eq!(assembler.hypothesis().words().len(), 100usize.div_ceil(LONGEST_WORD));
+    }
+}

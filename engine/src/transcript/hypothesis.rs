@@ -1,0 +1,113 @@
+//! The words of an utterance.
+
+use std::{ops::Range, time::Duration};
+
+/// The words of one utterance as far as they are known.
+///
+/// Storage is reused by the stream; clone it to keep it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Hypothesis {
+    pub(crate) text: String,
+    pub(crate) words: Vec<Word>,
+    pub(crate) sequence: u64,
+    pub(crate) confirmed: usize,
+    pub(crate) start: Duration,
+    pub(crate) end: Duration,
+    pub(crate) speech_final: bool,
+    pub(crate) from_finalize: bool,
+}
+
+/// One word of a [`Hypothesis`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Word {
+    pub(crate) span: Range<usize>,
+    /// Where it starts in the stream.
+    pub start: Duration,
+    /// Where it ends in the stream.
+    pub end: Duration,
+    /// Probability that the word is right, 0 to 1.
+    pub confidence: f32,
+}
+
+impl Clone for Hypothesis {
+    fn clone(&self) -> Self {
+        let mut copy = Self::default();
+        copy.clone_from(self);
+        copy
+    }
+
+    /// Copies into the storage that is there; allocates only when it is too small.
+    fn clone_from(&mut self, source: &Self) {
+        self.text.clone_from(&source.text);
+        self.words.clone_from(&source.words);
+        self.sequence = source.sequence;
+        self.confirmed = source.confirmed;
+        self.start = source.start;
+        self.end = source.end;
+        self.speech_final = source.speech_final;
+        self.from_finalize = source.from_finalize;
+    }
+}
+
+impl Hypothesis {
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.words.clear();
+        self.confirmed = 0;
+        self.speech_final = false;
+        self.from_finalize = false;
+    }
+
+    /// The words, separated by single spaces.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The words with times and confidences.
+    pub fn words(&self) -> &[Word] {
+        &self.words
+    }
+
+    /// The text of a word of this hypothesis.
+    pub fn word_text(&self, word: &Word) -> &str {
+        self.text.get(word.span.clone()).unwrap_or("")
+    }
+
+    /// Number of this hypothesis among all interims and finals of the stream, from 1.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
+    }
+
+    /// How many leading words will not change any more in this utterance. All of them in a final.
+    pub fn confirmed(&self) -> usize {
+        self.confirmed
+    }
+
+    /// Where the utterance starts in the stream: the end of the previous one.
+    pub fn start(&self) -> Duration {
+        self.start
+    }
+
+    /// Up to where audio was taken into account.
+    pub fn end(&self) -> Duration {
+        self.end
+    }
+
+    /// Whether a pause ended the utterance (and not a limit or a host's request).
+    pub fn speech_final(&self) -> bool {
+        self.speech_final
+    }
+
+    /// Whether a host's `finalize` or `finish` made this final.
+    pub fn from_finalize(&self) -> bool {
+        self.from_finalize
+    }
+
+    /// Mean confidence of the words; 0 where there are none.
+    pub fn confidence(&self) -> f32 {
+        if self.words.is_empty() {
+            return 0.0;
+        }
+        self.words.iter().map(|word| word.confidence).sum::<f32>() / self.words.len() as f32
+    }
+}
