@@ -1,1 +1,51 @@
-//! Shared helpers of the benchmarks.
+//! Shared helpers of the benchmarks: the model and the speech that they run on.
+
+use std::path::{Path, PathBuf};
+
+use linnet::{Engine, audio::formats::AudioFile};
+
+/// Samples per second of the benchmark audio, which is mono.
+pub const RATE_HZ: usize = 16_000;
+
+/// Root of the repository.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The model to measure: `LINNET_MODEL`, or the default one.
+pub fn model_path() -> PathBuf {
+    std::env::var_os("LINNET_MODEL").map_or_else(|| root().join("models/linnet-en.linnet"), PathBuf::from)
+}
+
+/// The engine of [`model_path`].
+///
+/// # Panics
+/// When the model can't be opened: there is nothing to measure then.
+pub fn engine() -> Engine {
+    let path = model_path();
+    Engine::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Speech at 16 kHz mono: the clips of the test suite one after the other, from the start again until it is long
+/// enough.
+///
+/// # Panics
+/// When the clips are not there.
+pub fn speech(seconds: usize) -> Vec<f32> {
+    let folder = root().join("engine/tests/data/speech");
+    let table = std::fs::read_to_string(folder.join("transcripts.tsv")).expect("the clips have a transcripts.tsv");
+    let clips: Vec<f32> =
+        table.lines().skip(1).flat_map(|row| decode(&folder.join(row.split('\t').next().unwrap_or("")))).collect();
+    assert!(!clips.is_empty(), "the clips hold no audio");
+    clips.iter().copied().cycle().take(seconds * RATE_HZ).collect()
+}
+
+fn decode(path: &Path) -> Vec<f32> {
+    let mut file = AudioFile::open(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    assert_eq!((file.rate_hz() as usize, file.channels()), (RATE_HZ, 1), "{}", path.display());
+    let mut samples = Vec::new();
+    while let Some(block) = file.next_block().unwrap_or_else(|error| panic!("{}: {error}", path.display())) {
+        samples.extend_from_slice(block);
+    }
+    samples
+}

@@ -119,6 +119,7 @@ def joint(config):
         "pred_hidden": config["predictor"]["hidden"],
         "joint_hidden": config["joiner"]["hidden"],
         "activation": config["joiner"]["activation"],
-        "dropout": 0.0,
+        # Not applied in evaluation, but it takes a place in the numbering of the layers.
+        "dropout": 0.1,
     }
     return RNNTJoint(jointnet=jointnet, num_classes=config["vocab_size"], log_softmax=False).eval()

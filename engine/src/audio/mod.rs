@@ -7,3 +7,7 @@ pub mod convert;
 pub mod formats;
 pub mod resample;
 pub mod ring;
+
+pub use convert::PcmSample;
+pub use formats::{AudioFile, AudioFileError, Damage, Encoding, RawFormat};
+pub use resample::{ResampleError, Resampler};

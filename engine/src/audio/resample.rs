@@ -352,7 +352,7 @@ mod tests {
         let mut resampler = Resampler::new(16_000, 3, OUTPUT_HZ).unwrap();
         let mut out = Vec::new();
         resampler.push(&[0.3f32, 0.3], &mut out);
-        assert_eq!(out, []);
+        assert!(out.is_empty());
         resampler.push(&[0.6f32, 1.0], &mut out);
         assert_eq!(out.len(), 1);
         assert!((out[0] - 0.4).abs() < 1e-6);

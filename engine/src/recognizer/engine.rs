@@ -5,7 +5,10 @@ use std::{path::Path, sync::Arc, time::Duration};
 use super::{AudioFormat, Error, Event, Stream, StreamConfig};
 #[cfg(feature = "reference")]
 use crate::model::{
-    encoder::reference::{ReferenceEncoder, ReferenceWeights},
+    encoder::{
+        EncoderError,
+        reference::{ReferenceEncoder, ReferenceWeights},
+    },
     head::ReferenceHead,
     open::open_checkpoint,
 };
@@ -140,8 +143,9 @@ impl Engine {
     pub fn open_reference(path: impl AsRef<Path>) -> Result<Self, Error> {
         let checkpoint = open_checkpoint(path)?;
         let config = checkpoint.config.clone();
-        let encoder = ReferenceWeights::load(checkpoint.var_builder()?, &config.encoder)?;
-        let head = ReferenceHead::load(checkpoint.var_builder()?, &config)?;
+        let weights = checkpoint.var_builder().map_err(EncoderError::from)?;
+        let encoder = ReferenceWeights::load(weights.clone(), &config.encoder).map_err(EncoderError::from)?;
+        let head = ReferenceHead::load(weights, &config).map_err(EncoderError::from)?;
         let parameters = checkpoint.parameters() as u64;
         Ok(Self(Arc::new(Inner {
             tokens: checkpoint.tokens.clone(),
@@ -196,7 +200,9 @@ impl Engine {
         let mut encoder: Box<dyn Encoder> = match &self.0.encoder {
             EncoderWeights::Int8(weights) => Box::new(Int8Encoder::new(weights.clone())?),
             #[cfg(feature = "reference")]
-            EncoderWeights::Reference(weights) => Box::new(ReferenceEncoder::new(weights.clone())?),
+            EncoderWeights::Reference(weights) => {
+                Box::new(ReferenceEncoder::new(weights.clone()).map_err(EncoderError::from)?)
+            }
         };
         encoder.set_look_ahead(look_ahead)?;
         Ok(encoder)

@@ -137,7 +137,7 @@ mod tests {
 
     fn tokens() -> Tokens {
         let pieces = ["<unk>", "▁two", "▁la", "r", "ge", "▁", "lat", "tes"];
-        Tokens::new(pieces.iter().map(|piece| piece.to_string()).collect()).unwrap()
+        Tokens::new(pieces).unwrap()
     }
 
     fn assemble(ids: &[(u32, u64, f32)]) -> Assembler {

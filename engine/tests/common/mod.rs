@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-use linnet::{AudioFormat, Engine, audio::AudioFile};
+use linnet::{Engine, audio::AudioFile};
 
 /// Root of the repository.
 pub fn root() -> PathBuf {
@@ -43,7 +43,7 @@ pub fn clip(file: &str) -> Vec<f32> {
 /// An audio file that is 16 kHz mono.
 pub fn read_audio(path: &Path) -> Vec<f32> {
     let mut file = AudioFile::open(path).unwrap();
-    assert_eq!(file.format(), AudioFormat::default());
+    assert_eq!((file.rate_hz(), file.channels()), (16_000, 1));
     let mut samples = Vec::new();
     while let Some(block) = file.next_block().unwrap() {
         samples.extend_from_slice(block);

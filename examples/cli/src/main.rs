@@ -1,2 +1,32 @@
 //! The `linnet` command line.
-fn main() {}
+
+mod args;
+mod convert;
+mod emission;
+mod eval;
+mod failure;
+mod info;
+mod model;
+mod output;
+mod set;
+mod source;
+mod stats;
+mod subtitles;
+mod transcribe;
+mod wer;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Transcribe(args) => transcribe::run(&args),
+        Command::Eval(args) => eval::run(&args),
+        Command::Info(args) => info::run(&args),
+        Command::Convert(args) => convert::run(&args),
+    };
+    result.unwrap_or_else(failure::Failure::report)
+}

@@ -18,7 +18,7 @@ pub struct ReferenceWeights {
 }
 
 impl ReferenceWeights {
-    /// Loads the weights below `vb`, which stands at `encoder` of a checkpoint, as f32.
+    /// Loads the weights below `encoder.` of a checkpoint.
     ///
     /// # Errors
     /// When the configuration makes no encoder, or a weight is absent or of another shape.
@@ -26,6 +26,7 @@ impl ReferenceWeights {
         if let Err(error) = check(config) {
             bail!("{error}");
         }
+        let vb = vb.pp("encoder");
         let pre_encode = Subsampling::load(vb.pp("pre_encode"), config)?;
         let layers = (0..config.layers).map(|i| Layer::load(vb.pp("layers").pp(i), config)).collect::<Result<_>>()?;
         Ok(Self { config: config.clone(), pre_encode, layers })

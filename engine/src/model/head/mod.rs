@@ -1,9 +1,13 @@
 //! The predictor and the joiner as decoding sees them: one trait, so that a search runs on the int8 and on the f32
 //! implementation alike.
 
-pub mod int8;
+mod int8;
 #[cfg(feature = "reference")]
-pub mod reference;
+mod reference;
+
+pub use int8::Int8Head;
+#[cfg(feature = "reference")]
+pub use reference::{ReferenceHead, ReferenceJoiner, ReferencePredictor};
 
 use super::config::ModelConfig;
 use crate::nn::Rows;

@@ -1,6 +1,6 @@
 //! The predictor and the joiner in plain f32, the reference for the int8 ones. Names are those of the checkpoint.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 use candle_nn::{Embedding, Linear, Module, VarBuilder};
 
 use super::{HeadScratch, HeadState, TransducerHead};
@@ -95,13 +95,12 @@ impl ReferenceJoiner {
 }
 
 impl ReferenceHead {
-    /// Loads the weights below `vb`, which stands at the root of a checkpoint, as f32, and tries them once, so that the
+    /// Loads the weights below `decoder.` and `joint.` of a checkpoint and tries them once, so that the
     /// calls of [`TransducerHead`] meet no error later.
     ///
     /// # Errors
     /// When a weight is absent or of another shape.
     pub fn load(vb: VarBuilder, config: &ModelConfig) -> Result<Self> {
-        let vb = vb.set_dtype(DType::F32);
         let head = Self {
             predictor: ReferencePredictor::load(vb.pp("decoder").pp("prediction"), config)?,
             joiner: ReferenceJoiner::load(vb.pp("joint"), config)?,

@@ -1,6 +1,6 @@
 //! Kernels of 64-bit ARM.
 
-use super::{Kernel, Place, Product, Sums, tile};
+use super::{Kernel, Place, Product, Sums, Tail, TileSums, finish, tile};
 use crate::nn::{
     Isa,
     dense::{GROUP, PANEL_ROW},
@@ -18,16 +18,10 @@ type Weights = [int8x16_t; 4];
 /// Methods that both kernels share, and the tile compiled for `$features`.
 macro_rules! kernel {
     ($features:literal) => {
-        type Simd = simd::Neon;
         type Acc = Acc;
         type Weights = Weights;
         type Group = int8x16_t;
         const UNSIGNED: bool = false;
-
-        #[inline(always)]
-        fn simd(self) -> simd::Neon {
-            self.0
-        }
 
         #[inline(always)]
         fn start(self, sums: Sums) -> Acc {
@@ -53,18 +47,27 @@ macro_rules! kernel {
             unsafe { transmute(acc) }
         }
 
-        fn tile<const M: usize, const P: usize>(self, product: &Product<'_>, at: Place, out: &mut [f32]) {
+        fn tile<const M: usize, const P: usize>(self, product: &Product<'_>, at: Place, sums: &mut TileSums) {
             #[target_feature(enable = $features)]
             fn compiled<const M: usize, const P: usize>(
                 kernel: impl Kernel,
                 product: &Product<'_>,
                 at: Place,
-                out: &mut [f32],
+                sums: &mut TileSums,
             ) {
-                tile::<_, M, P>(kernel, product, at, out);
+                tile::<_, M, P>(kernel, product, at, sums);
             }
             // SAFETY: `self` proves that the machine has the features.
-            unsafe { compiled::<M, P>(self, product, at, out) }
+            unsafe { compiled::<M, P>(self, product, at, sums) }
+        }
+
+        fn finish(self, sums: &[Sums], tail: Tail<'_>, out: &mut [f32]) {
+            #[target_feature(enable = $features)]
+            fn compiled(s: simd::Neon, sums: &[Sums], tail: Tail<'_>, out: &mut [f32]) {
+                finish(s, sums, tail, out);
+            }
+            // SAFETY: `self` proves that the machine has the features.
+            unsafe { compiled(self.0, sums, tail, out) }
         }
     };
 }
@@ -85,16 +88,16 @@ impl Kernel for Neon {
     const ROWS: usize = 4;
 
     #[inline(always)]
-    fn dot(self, acc: Acc, weights: Weights, group: int8x16_t) -> Acc {
-        std::array::from_fn(|quarter| {
-            let w = weights[quarter];
+    fn dot(self, mut acc: Acc, weights: Weights, group: int8x16_t) -> Acc {
+        for (acc, w) in acc.iter_mut().zip(weights) {
             // SAFETY: `self` proves that the machine has Advanced SIMD.
             unsafe {
                 let low = vmull_s8(vget_low_s8(w), vget_low_s8(group));
                 let high = vmull_high_s8(w, group);
-                vpadalq_s16(acc[quarter], vpaddq_s16(low, high))
+                *acc = vpadalq_s16(*acc, vpaddq_s16(low, high));
             }
-        })
+        }
+        acc
     }
 }
 
@@ -114,9 +117,12 @@ impl Kernel for NeonDotprod {
     const ROWS: usize = 6;
 
     #[inline(always)]
-    fn dot(self, acc: Acc, weights: Weights, group: int8x16_t) -> Acc {
-        // SAFETY: `self` proves that the machine has the dot product.
-        std::array::from_fn(|quarter| unsafe { sdot(acc[quarter], weights[quarter], group) })
+    fn dot(self, mut acc: Acc, weights: Weights, group: int8x16_t) -> Acc {
+        for (acc, w) in acc.iter_mut().zip(weights) {
+            // SAFETY: `self` proves that the machine has the dot product.
+            *acc = unsafe { sdot(*acc, w, group) };
+        }
+        acc
     }
 }
 

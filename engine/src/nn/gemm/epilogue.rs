@@ -1,9 +1,9 @@
 //! From the `i32` sums of a product to its `f32` result.
 
-use super::{PANEL, Simd, Sums};
+use super::{PANEL, Sums};
 use crate::nn::{
     ops::{relu_of, silu_of},
-    simd::MAX_LANES,
+    simd::Simd,
 };
 
 /// What becomes of the product `y` (bias included).
@@ -22,45 +22,51 @@ pub enum Epilogue {
     Silu,
 }
 
-/// Everything that applies to one row and panel.
-pub(super) struct Tail<'a> {
-    pub row_scale: f32,
-    /// `[PANEL]`
-    pub channel_scale: &'a [f32],
-    /// `[PANEL]`
-    pub bias: &'a [f32],
+/// Everything that applies to the sums of a panel.
+pub(crate) struct Tail<'a> {
+    /// Scales of the rows.
+    pub row_scale: &'a [f32],
+    pub channel_scale: &'a [f32; PANEL],
+    pub bias: &'a [f32; PANEL],
+    /// Output channels of the panel that exist.
+    pub width: usize,
+    /// Outputs between the starts of rows.
+    pub stride: usize,
+    /// Sums between those of one row and the next.
+    pub step: usize,
     pub epilogue: Epilogue,
 }
 
-/// Writes the outputs of a panel for one row; `out` is shorter than a panel at the end of the row.
+/// Writes the outputs of a panel for the rows of `tail`, from the sums of the first to `out`, which starts with the first
+/// row's.
 #[inline(always)]
-pub(super) fn finish<S: Simd>(s: S, sums: &Sums, tail: Tail<'_>, out: &mut [f32]) {
-    const { assert!(S::LANES <= MAX_LANES && PANEL.is_multiple_of(S::LANES)) };
-    if out.len() == PANEL {
-        return finish_panel(s, sums, &tail, out);
+pub(super) fn finish<S: Simd>(s: S, sums: &[Sums], tail: Tail<'_>, out: &mut [f32]) {
+    const { assert!(S::LANES <= PANEL && PANEL.is_multiple_of(S::LANES)) };
+    // The epilogue is chosen outside of the loops over rows and vectors.
+    macro_rules! each {
+        (|$y:ident, $out:ident| $value:expr) => {
+            for (r, row_scale) in tail.row_scale.iter().enumerate() {
+                let (sums, row_scale) = (&sums[r * tail.step], s.splat(*row_scale));
+                let row = &mut out[r * tail.stride..][..tail.width];
+                for at in (0..PANEL).step_by(S::LANES) {
+                    let scale = s.mul(s.load(&tail.channel_scale[at..]), row_scale);
+                    let $y = s.fma(s.load_i32(&sums[at..]), scale, s.load(&tail.bias[at..]));
+                    if let Some(whole) = row.get_mut(at..at + S::LANES) {
+                        let $out = s.load(whole);
+                        s.store($value, whole);
+                    } else if at < tail.width {
+                        let $out = s.load_partial(&row[at..]);
+                        s.store_partial($value, &mut row[at..]);
+                    }
+                }
+            }
+        };
     }
-    let mut whole = [0.0; PANEL];
-    whole[..out.len()].copy_from_slice(out);
-    finish_panel(s, sums, &tail, &mut whole);
-    out.copy_from_slice(&whole[..out.len()]);
-}
-
-#[inline(always)]
-fn finish_panel<S: Simd>(s: S, sums: &Sums, tail: &Tail<'_>, out: &mut [f32]) {
-    let row_scale = s.splat(tail.row_scale);
-    let product = |at: usize| {
-        let scale = s.mul(s.load(&tail.channel_scale[at..]), row_scale);
-        s.fma(s.load_i32(&sums[at..]), scale, s.load(&tail.bias[at..]))
-    };
-    let steps = (0..PANEL).step_by(S::LANES);
     match tail.epilogue {
-        Epilogue::Store => steps.for_each(|at| s.store(product(at), &mut out[at..])),
-        Epilogue::Add => steps.for_each(|at| s.store(s.add(product(at), s.load(&out[at..])), &mut out[at..])),
-        Epilogue::AddScaled(factor) => {
-            let factor = s.splat(factor);
-            steps.for_each(|at| s.store(s.fma(product(at), factor, s.load(&out[at..])), &mut out[at..]));
-        }
-        Epilogue::Relu => steps.for_each(|at| s.store(relu_of(s, product(at)), &mut out[at..])),
-        Epilogue::Silu => steps.for_each(|at| s.store(silu_of(s, product(at)), &mut out[at..])),
+        Epilogue::Store => each!(|y, _out| y),
+        Epilogue::Add => each!(|y, out| s.add(y, out)),
+        Epilogue::AddScaled(factor) => each!(|y, out| s.fma(y, s.splat(factor), out)),
+        Epilogue::Relu => each!(|y, _out| relu_of(s, y)),
+        Epilogue::Silu => each!(|y, _out| silu_of(s, y)),
     }
 }

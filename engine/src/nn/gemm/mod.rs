@@ -21,7 +21,6 @@ pub use epilogue::Epilogue;
 use super::{
     Dense, Isa, Rows,
     dense::{GROUP, PANEL, PANEL_ROW},
-    simd::Simd,
 };
 use epilogue::{Tail, finish};
 
@@ -31,14 +30,18 @@ const SINGLE_ROW_PANELS: usize = 4;
 /// The largest number of rows of a tile.
 const MAX_ROWS: usize = 8;
 
+/// The largest number of panels of a tile.
+const MAX_PANELS: usize = SINGLE_ROW_PANELS;
+
 /// `i32` sums of a panel's output channels.
 type Sums = [i32; PANEL];
+
+/// Room for the sums of a tile. All tiles have one row, or no more than two panels.
+type TileSums = [Sums; 2 * MAX_ROWS];
 
 /// The part of the product that depends on the instruction set. As with [`Simd`], a value proves that the machine has
 /// the instructions.
 pub(crate) trait Kernel: Copy {
-    /// Vectors of the epilogue.
-    type Simd: Simd;
     /// Sixteen `i32` sums.
     type Acc: Copy;
     /// The 64 weights of a panel row, prepared for [`Kernel::dot`].
@@ -50,7 +53,6 @@ pub(crate) trait Kernel: Copy {
     /// Whether the activations are `q + 128`, which the sums then start from `-128 * sum(weights)` for.
     const UNSIGNED: bool;
 
-    fn simd(self) -> Self::Simd;
     fn start(self, sums: Sums) -> Self::Acc;
     fn weights(self, row: &[i8; PANEL_ROW]) -> Self::Weights;
     fn group(self, group: [u8; GROUP]) -> Self::Group;
@@ -58,7 +60,9 @@ pub(crate) trait Kernel: Copy {
     fn dot(self, acc: Self::Acc, weights: Self::Weights, group: Self::Group) -> Self::Acc;
     fn sums(self, acc: Self::Acc) -> Sums;
     /// [`tile`], compiled for the instruction set.
-    fn tile<const M: usize, const P: usize>(self, product: &Product<'_>, at: Place, out: &mut [f32]);
+    fn tile<const M: usize, const P: usize>(self, product: &Product<'_>, at: Place, sums: &mut TileSums);
+    /// [`finish`], compiled for the instruction set.
+    fn finish(self, sums: &[Sums], tail: Tail<'_>, out: &mut [f32]);
 }
 
 /// Operands of a product.
@@ -69,9 +73,9 @@ pub(crate) struct Product<'a> {
     /// Panels, `[panels, groups]`.
     weight: &'a [[i8; PANEL_ROW]],
     groups: usize,
-    channel_scale: &'a [f32],
-    channel_sum: &'a [i32],
-    bias: &'a [f32],
+    channel_scale: &'a [[f32; PANEL]],
+    channel_sum: &'a [[i32; PANEL]],
+    bias: &'a [[f32; PANEL]],
     /// Output channels.
     n: usize,
     epilogue: Epilogue,
@@ -139,58 +143,58 @@ fn multiply<K: Kernel, const P: usize>(kernel: K, x: &Rows, w: &Dense, out: &mut
     let product = Product {
         x: if K::UNSIGNED { x.unsigned_groups() } else { x.signed_groups() },
         row_scale: x.scale(),
-        weight: bytemuck::cast_slice(&w.weight),
+        weight: w.weight.as_chunks().0,
         groups,
-        channel_scale: &w.scale,
-        channel_sum: &w.sum,
-        bias: &w.bias,
+        channel_scale: w.scale.as_chunks().0,
+        channel_sum: w.sum.as_chunks().0,
+        bias: w.bias.as_chunks().0,
         n,
         epilogue,
     };
-    assert_eq!(product.weight.len(), panels * groups, "packed weight of a [{n}, {}] layer", w.k);
-    for part in [product.channel_scale.len(), product.channel_sum.len(), product.bias.len()] {
+    assert_eq!(w.weight.len(), panels * groups * PANEL_ROW, "packed weight of a [{n}, {}] layer", w.k);
+    for part in [w.scale.len(), w.sum.len(), w.bias.len()] {
         assert_eq!(part, panels * PANEL, "channels of a [{n}, {}] layer", w.k);
     }
+    let (sums, mut panel) = (&mut [[0; PANEL]; 2 * MAX_ROWS], 0);
     if m == 1 {
-        return multiply_row(kernel, &product, panels, out);
-    }
-    // Panel by panel, so that a panel stays in the first-level cache for all rows.
-    let mut panel = 0;
-    while panel + P <= panels {
-        multiply_rows::<_, P>(kernel, &product, m, panel, out);
-        panel += P;
+        while panel + SINGLE_ROW_PANELS <= panels {
+            run_tile::<_, 1, SINGLE_ROW_PANELS>(kernel, &product, Place { row: 0, panel }, sums, out);
+            panel += SINGLE_ROW_PANELS;
+        }
+    } else {
+        while panel + P <= panels {
+            multiply_rows::<_, P>(kernel, &product, m, panel, sums, out);
+            panel += P;
+        }
     }
     for panel in panel..panels {
-        multiply_rows::<_, 1>(kernel, &product, m, panel, out);
+        multiply_rows::<_, 1>(kernel, &product, m, panel, sums, out);
     }
 }
 
-fn multiply_row<K: Kernel>(kernel: K, product: &Product<'_>, panels: usize, out: &mut [f32]) {
-    let mut panel = 0;
-    while panel + SINGLE_ROW_PANELS <= panels {
-        kernel.tile::<1, SINGLE_ROW_PANELS>(product, Place { row: 0, panel }, out);
-        panel += SINGLE_ROW_PANELS;
-    }
-    for panel in panel..panels {
-        kernel.tile::<1, 1>(product, Place { row: 0, panel }, out);
-    }
-}
-
-/// Multiplies all rows with the `P` panels from `panel` on. Rows are dealt evenly to as few tiles as possible.
-fn multiply_rows<K: Kernel, const P: usize>(kernel: K, product: &Product<'_>, m: usize, panel: usize, out: &mut [f32]) {
+/// Multiplies all rows with the `P` panels from `panel` on, which stay in the first-level cache meanwhile. Rows are dealt
+/// evenly to as few tiles as possible.
+fn multiply_rows<K: Kernel, const P: usize>(
+    kernel: K,
+    product: &Product<'_>,
+    m: usize,
+    panel: usize,
+    sums: &mut TileSums,
+    out: &mut [f32],
+) {
     let mut row = 0;
     for left in (1..=m.div_ceil(K::ROWS)).rev() {
         let rows = (m - row).div_ceil(left);
         let at = Place { row, panel };
         match rows {
-            1 => kernel.tile::<1, P>(product, at, out),
-            2 => kernel.tile::<2, P>(product, at, out),
-            3 => kernel.tile::<3, P>(product, at, out),
-            4 => kernel.tile::<4, P>(product, at, out),
-            5 => kernel.tile::<5, P>(product, at, out),
-            6 => kernel.tile::<6, P>(product, at, out),
-            7 => kernel.tile::<7, P>(product, at, out),
-            _ => kernel.tile::<MAX_ROWS, P>(product, at, out),
+            1 => run_tile::<_, 1, P>(kernel, product, at, sums, out),
+            2 => run_tile::<_, 2, P>(kernel, product, at, sums, out),
+            3 => run_tile::<_, 3, P>(kernel, product, at, sums, out),
+            4 => run_tile::<_, 4, P>(kernel, product, at, sums, out),
+            5 => run_tile::<_, 5, P>(kernel, product, at, sums, out),
+            6 => run_tile::<_, 6, P>(kernel, product, at, sums, out),
+            7 => run_tile::<_, 7, P>(kernel, product, at, sums, out),
+            _ => run_tile::<_, MAX_ROWS, P>(kernel, product, at, sums, out),
         }
         row += rows;
     }
@@ -198,51 +202,73 @@ fn multiply_rows<K: Kernel, const P: usize>(kernel: K, product: &Product<'_>, m:
 
 /// Multiplies `M` rows with `P` panels and writes their outputs.
 #[inline(always)]
-fn tile<K: Kernel, const M: usize, const P: usize>(kernel: K, product: &Product<'_>, at: Place, out: &mut [f32]) {
-    const { assert!(K::ROWS <= MAX_ROWS) };
-    if M > K::ROWS {
-        return;
-    }
-    let groups = product.groups;
-    let rows: [&[[u8; GROUP]]; M] = std::array::from_fn(|r| &product.x[(at.row + r) * groups..][..groups]);
-    let panels: [&[[i8; PANEL_ROW]]; P] = std::array::from_fn(|p| &product.weight[(at.panel + p) * groups..][..groups]);
-    let mut acc: [[K::Acc; P]; M] = [std::array::from_fn(|p| kernel.start(start::<K>(product, at.panel + p))); M];
-    for group in 0..groups {
-        let weights: [K::Weights; P] = std::array::from_fn(|p| kernel.weights(&panels[p][group]));
-        for (row, acc) in rows.iter().zip(&mut acc) {
-            let x = kernel.group(row[group]);
-            for (acc, weights) in acc.iter_mut().zip(weights) {
-                *acc = kernel.dot(*acc, weights, x);
-            }
-        }
-    }
-    let sums = acc.map(|row| row.map(|acc| kernel.sums(acc)));
-    for (r, sums) in sums.iter().enumerate() {
-        let row = at.row + r;
-        for (p, sums) in sums.iter().enumerate() {
-            let first = (at.panel + p) * PANEL;
-            let width = PANEL.min(product.n - first);
-            let tail = Tail {
-                row_scale: product.row_scale[row],
-                channel_scale: &product.channel_scale[first..][..PANEL],
-                bias: &product.bias[first..][..PANEL],
-                epilogue: product.epilogue,
-            };
-            finish(kernel.simd(), sums, tail, &mut out[row * product.n + first..][..width]);
-        }
+fn run_tile<K: Kernel, const M: usize, const P: usize>(
+    kernel: K,
+    product: &Product<'_>,
+    at: Place,
+    sums: &mut TileSums,
+    out: &mut [f32],
+) {
+    kernel.tile::<M, P>(product, at, sums);
+    for p in 0..P {
+        let panel = at.panel + p;
+        let first = panel * PANEL;
+        let tail = Tail {
+            row_scale: &product.row_scale[at.row..][..M],
+            channel_scale: &product.channel_scale[panel],
+            bias: &product.bias[panel],
+            width: PANEL.min(product.n - first),
+            stride: product.n,
+            step: P,
+            epilogue: product.epilogue,
+        };
+        kernel.finish(&sums[p..], tail, &mut out[at.row * product.n + first..]);
     }
 }
 
-/// What the sums of a panel start from.
+/// Adds up the products of `M` rows with `P` panels, row by row, at the start of `sums`.
 #[inline(always)]
-fn start<K: Kernel>(product: &Product<'_>, panel: usize) -> Sums {
-    let mut start = [0; PANEL];
-    if K::UNSIGNED {
-        for (start, sum) in start.iter_mut().zip(&product.channel_sum[panel * PANEL..][..PANEL]) {
-            *start = sum.wrapping_mul(-128);
+fn tile<K: Kernel, const M: usize, const P: usize>(kernel: K, product: &Product<'_>, at: Place, sums: &mut TileSums) {
+    const { assert!(K::ROWS <= MAX_ROWS && M <= MAX_ROWS && P <= MAX_PANELS) };
+    if M > K::ROWS {
+        return;
+    }
+    // Loops rather than `array::from_fn`, whose closure may not be inlined, and slices of one length, so that the bounds
+    // are checked once.
+    let groups = product.groups;
+    let mut rows = [&product.x[..0]; M];
+    for (r, row) in rows.iter_mut().enumerate() {
+        *row = &product.x[(at.row + r) * groups..][..groups];
+    }
+    let mut panels = [&product.weight[..0]; P];
+    let mut acc = [[kernel.start([0; PANEL]); P]; M];
+    for p in 0..P {
+        let panel = at.panel + p;
+        panels[p] = &product.weight[panel * groups..][..groups];
+        if K::UNSIGNED {
+            let start = kernel.start(product.channel_sum[panel].map(|sum| sum.wrapping_mul(-128)));
+            for acc in &mut acc {
+                acc[p] = start;
+            }
         }
     }
-    start
+    for group in 0..groups {
+        let mut weights = [kernel.weights(&panels[0][group]); P];
+        for p in 1..P {
+            weights[p] = kernel.weights(&panels[p][group]);
+        }
+        for r in 0..M {
+            let x = kernel.group(rows[r][group]);
+            for p in 0..P {
+                acc[r][p] = kernel.dot(acc[r][p], weights[p], x);
+            }
+        }
+    }
+    for r in 0..M {
+        for p in 0..P {
+            sums[r * P + p] = kernel.sums(acc[r][p]);
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The portable kernel, and the definition of what the others compute.
 
-use super::{Kernel, Place, Product, Sums, tile};
+use super::{Kernel, Place, Product, Sums, Tail, TileSums, finish, tile};
 use crate::nn::{
     dense::{GROUP, PANEL, PANEL_ROW},
     simd,
@@ -10,16 +10,11 @@ use crate::nn::{
 pub(super) struct Scalar;
 
 impl Kernel for Scalar {
-    type Simd = simd::Scalar;
     type Acc = Sums;
     type Weights = [i8; PANEL_ROW];
     type Group = [i32; GROUP];
     const ROWS: usize = 1;
     const UNSIGNED: bool = false;
-
-    fn simd(self) -> simd::Scalar {
-        simd::Scalar
-    }
 
     fn start(self, sums: Sums) -> Sums {
         sums
@@ -46,7 +41,11 @@ impl Kernel for Scalar {
         acc
     }
 
-    fn tile<const M: usize, const P: usize>(self, product: &Product<'_>, at: Place, out: &mut [f32]) {
-        tile::<Self, M, P>(self, product, at, out);
+    fn tile<const M: usize, const P: usize>(self, product: &Product<'_>, at: Place, sums: &mut TileSums) {
+        tile::<Self, M, P>(self, product, at, sums);
+    }
+
+    fn finish(self, sums: &[Sums], tail: Tail<'_>, out: &mut [f32]) {
+        finish(simd::Scalar, sums, tail, out);
     }
 }

@@ -1,6 +1,6 @@
 //! Kernels of x86-64.
 
-use super::{Kernel, Place, Product, Sums, tile};
+use super::{Kernel, Place, Product, Sums, Tail, TileSums, finish, tile};
 use crate::nn::{
     Isa,
     dense::{GROUP, PANEL_ROW},
@@ -14,14 +14,8 @@ type Halves = [__m256i; 2];
 /// Methods of kernels whose sums are two 256-bit registers, and the tile compiled for `$features`.
 macro_rules! kernel_256 {
     ($features:literal) => {
-        type Simd = simd::Avx2;
         type Acc = Halves;
         type Group = __m256i;
-
-        #[inline(always)]
-        fn simd(self) -> simd::Avx2 {
-            self.0
-        }
 
         #[inline(always)]
         fn start(self, sums: Sums) -> Halves {
@@ -41,18 +35,27 @@ macro_rules! kernel_256 {
             unsafe { transmute(acc) }
         }
 
-        fn tile<const M: usize, const P: usize>(self, product: &Product<'_>, at: Place, out: &mut [f32]) {
+        fn tile<const M: usize, const P: usize>(self, product: &Product<'_>, at: Place, sums: &mut TileSums) {
             #[target_feature(enable = $features)]
             fn compiled<const M: usize, const P: usize>(
                 kernel: impl Kernel,
                 product: &Product<'_>,
                 at: Place,
-                out: &mut [f32],
+                sums: &mut TileSums,
             ) {
-                tile::<_, M, P>(kernel, product, at, out);
+                tile::<_, M, P>(kernel, product, at, sums);
             }
             // SAFETY: `self` proves that the machine has the features.
-            unsafe { compiled::<M, P>(self, product, at, out) }
+            unsafe { compiled::<M, P>(self, product, at, sums) }
+        }
+
+        fn finish(self, sums: &[Sums], tail: Tail<'_>, out: &mut [f32]) {
+            #[target_feature(enable = $features)]
+            fn compiled(s: simd::Avx2, sums: &[Sums], tail: Tail<'_>, out: &mut [f32]) {
+                finish(s, sums, tail, out);
+            }
+            // SAFETY: `self` proves that the machine has the features.
+            unsafe { compiled(self.0, sums, tail, out) }
         }
     };
 }
@@ -81,18 +84,19 @@ impl Kernel for Avx2 {
         // SAFETY: both are 64 bytes of integers.
         let weights: Halves = unsafe { transmute(*row) };
         // SAFETY: `self` proves that the machine has AVX2.
-        [weights, weights.map(|w| unsafe { _mm256_abs_epi8(w) })]
+        [weights, unsafe { [_mm256_abs_epi8(weights[0]), _mm256_abs_epi8(weights[1])] }]
     }
 
     #[inline(always)]
-    fn dot(self, acc: Halves, [weights, magnitudes]: [Halves; 2], group: __m256i) -> Halves {
-        std::array::from_fn(|half| {
+    fn dot(self, mut acc: Halves, [weights, magnitudes]: [Halves; 2], group: __m256i) -> Halves {
+        for half in 0..2 {
             // SAFETY: `self` proves that the machine has AVX2.
             unsafe {
                 let pairs = _mm256_maddubs_epi16(magnitudes[half], _mm256_sign_epi8(group, weights[half]));
-                _mm256_add_epi32(acc[half], _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+                acc[half] = _mm256_add_epi32(acc[half], _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)));
             }
-        })
+        }
+        acc
     }
 }
 
@@ -120,9 +124,9 @@ impl Kernel for AvxVnni {
     }
 
     #[inline(always)]
-    fn dot(self, acc: Halves, weights: Halves, group: __m256i) -> Halves {
+    fn dot(self, [low, high]: Halves, weights: Halves, group: __m256i) -> Halves {
         // SAFETY: `self` proves that the machine has AVX-VNNI.
-        std::array::from_fn(|half| unsafe { _mm256_dpbusd_avx_epi32(acc[half], group, weights[half]) })
+        unsafe { [_mm256_dpbusd_avx_epi32(low, group, weights[0]), _mm256_dpbusd_avx_epi32(high, group, weights[1])] }
     }
 }
 
@@ -137,17 +141,11 @@ impl Avx512Vnni {
 }
 
 impl Kernel for Avx512Vnni {
-    type Simd = simd::Avx512;
     type Acc = __m512i;
     type Weights = __m512i;
     type Group = __m512i;
     const ROWS: usize = 8;
     const UNSIGNED: bool = true;
-
-    #[inline(always)]
-    fn simd(self) -> simd::Avx512 {
-        self.0
-    }
 
     #[inline(always)]
     fn start(self, sums: Sums) -> __m512i {
@@ -179,18 +177,27 @@ impl Kernel for Avx512Vnni {
         unsafe { transmute(acc) }
     }
 
-    fn tile<const M: usize, const P: usize>(self, product: &Product<'_>, at: Place, out: &mut [f32]) {
+    fn tile<const M: usize, const P: usize>(self, product: &Product<'_>, at: Place, sums: &mut TileSums) {
         #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512vnni")]
         fn compiled<const M: usize, const P: usize>(
             kernel: Avx512Vnni,
             product: &Product<'_>,
             at: Place,
-            out: &mut [f32],
+            sums: &mut TileSums,
         ) {
-            tile::<_, M, P>(kernel, product, at, out);
+            tile::<_, M, P>(kernel, product, at, sums);
         }
         // SAFETY: `self` proves that the machine has the features.
-        unsafe { compiled::<M, P>(self, product, at, out) }
+        unsafe { compiled::<M, P>(self, product, at, sums) }
+    }
+
+    fn finish(self, sums: &[Sums], tail: Tail<'_>, out: &mut [f32]) {
+        #[target_feature(enable = "avx2,fma,avx512f,avx512bw,avx512vl,avx512vnni")]
+        fn compiled(s: simd::Avx512, sums: &[Sums], tail: Tail<'_>, out: &mut [f32]) {
+            finish(s, sums, tail, out);
+        }
+        // SAFETY: `self` proves that the machine has the features.
+        unsafe { compiled(self.0, sums, tail, out) }
     }
 }
 
@@ -223,9 +230,8 @@ impl<const R: usize> Kernel for EmulatedVnni<R> {
 
     /// Bytes 0 and 2, then 1 and 3 of each channel, widened to 16 bits, multiplied and added in 32.
     #[inline(always)]
-    fn dot(self, acc: Halves, weights: Halves, group: __m256i) -> Halves {
-        std::array::from_fn(|half| {
-            let w = weights[half];
+    fn dot(self, mut acc: Halves, weights: Halves, group: __m256i) -> Halves {
+        for (acc, w) in acc.iter_mut().zip(weights) {
             // SAFETY: `self` proves that the machine has AVX2.
             unsafe {
                 let even = _mm256_madd_epi16(
@@ -233,8 +239,9 @@ impl<const R: usize> Kernel for EmulatedVnni<R> {
                     _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(w)),
                 );
                 let odd = _mm256_madd_epi16(_mm256_srli_epi16::<8>(group), _mm256_srai_epi16::<8>(w));
-                _mm256_add_epi32(acc[half], _mm256_add_epi32(even, odd))
+                *acc = _mm256_add_epi32(*acc, _mm256_add_epi32(even, odd));
             }
-        })
+        }
+        acc
     }
 }

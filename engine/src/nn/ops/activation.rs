@@ -3,7 +3,7 @@
 //! `exp(x) = 2^n * exp(r)` with `n = round(x / ln 2)` and `|r| <= ln 2 / 2`, where `exp(r) = 1 + r + r² p(r)` and `p` is
 //! a polynomial of degree 4 interpolated at Chebyshev nodes (relative error of `exp(r)` 1.1e-8 before rounding).
 
-use super::super::simd::{Simd, map_in_place};
+use crate::nn::simd::{Simd, map_in_place, zip_in_place};
 
 /// `ln 2` as a sum: the first part has so few digits that `n` times it is exact.
 const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
@@ -63,27 +63,27 @@ pub(crate) fn relu_of<S: Simd>(s: S, x: S::F) -> S::F {
 
 #[inline(always)]
 pub(super) fn exp<S: Simd>(s: S, x: &mut [f32]) {
-    map_in_place(s, x, |v| exp_of(s, v));
+    map_in_place!(s, x, |v| exp_of(s, v));
 }
 
 #[inline(always)]
 pub(super) fn sigmoid<S: Simd>(s: S, x: &mut [f32]) {
-    map_in_place(s, x, |v| sigmoid_of(s, v));
+    map_in_place!(s, x, |v| sigmoid_of(s, v));
 }
 
 #[inline(always)]
 pub(super) fn tanh<S: Simd>(s: S, x: &mut [f32]) {
-    map_in_place(s, x, |v| tanh_of(s, v));
+    map_in_place!(s, x, |v| tanh_of(s, v));
 }
 
 #[inline(always)]
 pub(super) fn silu<S: Simd>(s: S, x: &mut [f32]) {
-    map_in_place(s, x, |v| silu_of(s, v));
+    map_in_place!(s, x, |v| silu_of(s, v));
 }
 
 #[inline(always)]
 pub(super) fn relu<S: Simd>(s: S, x: &mut [f32]) {
-    map_in_place(s, x, |v| relu_of(s, v));
+    map_in_place!(s, x, |v| relu_of(s, v));
 }
 
 #[inline(always)]
@@ -93,6 +93,6 @@ pub(super) fn glu<S: Simd>(s: S, x: &[f32], width: usize, out: &mut [f32]) {
     for (x, out) in x.chunks_exact(2 * width).zip(out.chunks_exact_mut(width)) {
         let (value, gate) = x.split_at(width);
         out.copy_from_slice(value);
-        super::super::simd::zip_in_place(s, gate, out, |gate, value| s.mul(value, sigmoid_of(s, gate)));
+        zip_in_place!(s, gate, out, |gate, value| s.mul(value, sigmoid_of(s, gate)));
     }
 }

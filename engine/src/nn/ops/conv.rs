@@ -1,9 +1,25 @@
 //! Convolutions with the channel dimension contiguous.
 
-use super::super::simd::Simd;
+use crate::nn::simd::Simd;
 
 /// Taps of a two-dimensional kernel: 3 in time by 3 in frequency.
 const TAPS_2D: usize = 9;
+
+/// Fills `$out`, one value per channel, with an expression for the `$lanes` channels from `$at` on: whole vectors, then
+/// the rest.
+macro_rules! for_each_vector {
+    ($s:ident, $channels:expr, $out:expr, |$at:ident, $lanes:ident| $value:expr) => {{
+        let whole = $channels / $s.lanes() * $s.lanes();
+        for $at in (0..whole).step_by($s.lanes()) {
+            let $lanes = $s.lanes();
+            $s.store($value, &mut $out[$at..]);
+        }
+        if whole < $channels {
+            let ($at, $lanes) = (whole, $channels - whole);
+            $s.store_partial($value, &mut $out[whole..$channels]);
+        }
+    }};
+}
 
 #[inline(always)]
 pub(super) fn depthwise_conv<S: Simd>(s: S, x: &[f32], weight: &[f32], bias: &[f32], out: &mut [f32]) {
@@ -14,7 +30,7 @@ pub(super) fn depthwise_conv<S: Simd>(s: S, x: &[f32], weight: &[f32], bias: &[f
     assert_eq!(x.len() + channels, (frames + taps) * channels, "input of {frames} frames through {taps} taps");
     for (frame, out) in out.chunks_exact_mut(channels).enumerate() {
         let x = &x[frame * channels..][..taps * channels];
-        for_each_vector(s, channels, out, |at, lanes| {
+        for_each_vector!(s, channels, out, |at, lanes| {
             let mut sum = load(s, &bias[at..], lanes);
             for tap in 0..taps {
                 sum = s.fma(
@@ -44,7 +60,7 @@ pub(super) fn depthwise_conv_2d<S: Simd>(
     let bins = rows[0].len() / channels;
     for (bin, out) in out.chunks_exact_mut(channels).enumerate() {
         let taps = taps_inside(bin, left, bins);
-        for_each_vector(s, channels, out, |at, lanes| {
+        for_each_vector!(s, channels, out, |at, lanes| {
             let mut sum = load(s, &bias[at..], lanes);
             for (time, row) in rows.iter().enumerate() {
                 for tap in taps.clone() {
@@ -73,7 +89,7 @@ pub(super) fn first_conv_2d<S: Simd>(
     let bins = rows[0].len();
     for (bin, out) in out.chunks_exact_mut(channels).enumerate() {
         let taps = taps_inside(bin, left, bins);
-        for_each_vector(s, channels, out, |at, lanes| {
+        for_each_vector!(s, channels, out, |at, lanes| {
             let mut sum = load(s, &bias[at..], lanes);
             for (time, row) in rows.iter().enumerate() {
                 for tap in taps.clone() {
@@ -90,20 +106,6 @@ pub(super) fn first_conv_2d<S: Simd>(
 fn taps_inside(bin: usize, left: usize, bins: usize) -> std::ops::Range<usize> {
     let first = left.saturating_sub(2 * bin).min(3);
     first..(bins + left).saturating_sub(2 * bin).clamp(first, 3)
-}
-
-/// Fills `out`, one value per channel, with `f(at, lanes)` for the `lanes` channels from `at` on: whole vectors, then
-/// the rest.
-#[inline(always)]
-fn for_each_vector<S: Simd>(s: S, channels: usize, out: &mut [f32], f: impl Fn(usize, usize) -> S::F) {
-    let whole = channels / S::LANES * S::LANES;
-    for at in (0..whole).step_by(S::LANES) {
-        s.store(f(at, S::LANES), &mut out[at..]);
-    }
-    let rest = channels - whole;
-    if rest > 0 {
-        s.store_partial(f(whole, rest), &mut out[whole..channels]);
-    }
 }
 
 #[inline(always)]

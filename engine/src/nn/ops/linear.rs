@@ -1,6 +1,6 @@
 //! Products of `f32` vectors and of a vector with the rows of a matrix, as attention needs them.
 
-use super::super::simd::{Simd, zip_in_place};
+use crate::nn::simd::{Simd, zip_in_place};
 
 /// Rows that share each load of the vector.
 const BLOCK: usize = 4;
@@ -36,14 +36,18 @@ fn dot_rows_block<S: Simd, const R: usize>(s: S, a: &[f32], rows: [&[f32]; R], m
             sums[r] = s.fma(x, s.load_partial(&rows[r][whole..]), sums[r]);
         }
     }
-    sums.map(|sum| s.sum(sum))
+    let mut out = [0.0; R];
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out = s.sum(sum);
+    }
+    out
 }
 
 #[inline(always)]
 pub(super) fn axpy<S: Simd>(s: S, alpha: f32, x: &[f32], y: &mut [f32]) {
     assert_eq!(x.len(), y.len(), "axpy takes two vectors of one length");
     let alpha = s.splat(alpha);
-    zip_in_place(s, x, y, |x, y| s.fma(alpha, x, y));
+    zip_in_place!(s, x, y, |x, y| s.fma(alpha, x, y));
 }
 
 #[inline(always)]

@@ -1,14 +1,31 @@
 //! Layer normalization, softmax and the quantization of rows.
 
-use super::super::simd::{Simd, map_in_place, zip_in_place};
 use super::activation::exp_of;
+use crate::nn::simd::{MAX_LANES, Simd, map_in_place, zip_in_place};
 
 /// Added to the variance (the default of PyTorch and NeMo).
 const EPSILON: f32 = 1e-5;
 /// Rows whose largest magnitude is below are quantized to zero: the inverse of their scale would overflow.
 const QUANTIZE_MIN: f32 = 1e-30;
 
-/// Sum of `f(x)` over a slice; four chains hide the latency of the additions. `f(0)` must be zero or `x` whole vectors.
+/// Largest value, or `$start`, of an expression of the values of a slice.
+macro_rules! max_of {
+    ($s:ident, $x:expr, $start:expr, |$v:ident| $value:expr) => {{
+        let mut max = $s.splat($start);
+        let mut chunks = $x.chunks_exact($s.lanes());
+        for chunk in &mut chunks {
+            let $v = $s.load(chunk);
+            max = $s.max($value, max);
+        }
+        for x in chunks.remainder() {
+            let $v = $s.splat(*x);
+            max = $s.max($value, max);
+        }
+        $s.max_lane(max)
+    }};
+}
+
+/// Sum of a slice; four chains hide the latency of the additions.
 #[inline(always)]
 fn sum_of<S: Simd>(s: S, x: &[f32]) -> f32 {
     let mut sums = [s.splat(0.0); 4];
@@ -26,7 +43,7 @@ fn sum_of<S: Simd>(s: S, x: &[f32]) -> f32 {
     sum + chunks.remainder().iter().sum::<f32>()
 }
 
-/// Sum of squared distances from `mean`.
+/// Sum of squared distances from `mean`, likewise.
 #[inline(always)]
 fn deviation_of<S: Simd>(s: S, x: &[f32], mean: f32) -> f32 {
     let (mut sums, centre) = ([s.splat(0.0); 4], s.splat(mean));
@@ -52,8 +69,8 @@ fn normalize<S: Simd>(s: S, gamma: &[f32], beta: &[f32], row: &mut [f32]) {
     let mean = sum_of(s, row) / count;
     let factor = 1.0 / (deviation_of(s, row, mean) / count + EPSILON).sqrt();
     let (mean, factor) = (s.splat(mean), s.splat(factor));
-    zip_in_place(s, gamma, row, |gamma, x| s.mul(s.mul(s.sub(x, mean), factor), gamma));
-    zip_in_place(s, beta, row, |beta, x| s.add(x, beta));
+    zip_in_place!(s, gamma, row, |gamma, x| s.mul(s.mul(s.sub(x, mean), factor), gamma));
+    zip_in_place!(s, beta, row, |beta, x| s.add(x, beta));
 }
 
 #[inline(always)]
@@ -75,45 +92,32 @@ pub(super) fn layer_norm_in_place<S: Simd>(s: S, x: &mut [f32], gamma: &[f32], b
 
 #[inline(always)]
 pub(super) fn softmax_row<S: Simd>(s: S, row: &mut [f32], scale: f32) {
-    let max = max_of(s, row, |v| s.mul(v, s.splat(scale)), f32::NEG_INFINITY);
-    let (scale, max) = (s.splat(scale), s.splat(max));
-    map_in_place(s, row, |v| exp_of(s, s.sub(s.mul(v, scale), max)));
+    let scale = s.splat(scale);
+    map_in_place!(s, row, |v| s.mul(v, scale));
+    let max = s.splat(max_of!(s, row, f32::NEG_INFINITY, |v| v));
+    map_in_place!(s, row, |v| exp_of(s, s.sub(v, max)));
     let inverse = s.splat(1.0 / sum_of(s, row));
-    map_in_place(s, row, |v| s.mul(v, inverse));
-}
-
-/// Largest `f(x)` of a slice, `start` where it is empty.
-#[inline(always)]
-fn max_of<S: Simd>(s: S, x: &[f32], f: impl Fn(S::F) -> S::F, start: f32) -> f32 {
-    let mut max = s.splat(start);
-    let mut chunks = x.chunks_exact(S::LANES);
-    for chunk in &mut chunks {
-        max = s.max(f(s.load(chunk)), max);
-    }
-    for x in chunks.remainder() {
-        max = s.max(f(s.splat(*x)), max);
-    }
-    s.max_lane(max)
+    map_in_place!(s, row, |v| s.mul(v, inverse));
 }
 
 #[inline(always)]
 pub(super) fn quantize_row<S: Simd>(s: S, x: &[f32], q: &mut [i8]) -> f32 {
     assert_eq!(x.len(), q.len(), "quantize_row keeps the length");
-    let absmax = max_of(s, x, |v| s.abs(v), 0.0);
+    let absmax = max_of!(s, x, 0.0, |v| s.abs(v));
     if absmax < QUANTIZE_MIN {
         q.fill(0);
         return 0.0;
     }
     let (inverse, low, high) = (s.splat(127.0 / absmax), s.splat(-127.0), s.splat(127.0));
-    let scaled = |v| s.min(s.max(s.mul(v, inverse), low), high);
     let (mut xs, mut qs) = (x.chunks_exact(S::LANES), q.chunks_exact_mut(S::LANES));
     for (x, q) in (&mut xs).zip(&mut qs) {
-        s.store_i8(scaled(s.load(x)), q);
+        s.store_i8(s.min(s.max(s.mul(s.load(x), inverse), low), high), q);
     }
     let tail = qs.into_remainder();
     if !tail.is_empty() {
-        let mut lanes = [0; super::super::simd::MAX_LANES];
-        s.store_i8(scaled(s.load_partial(xs.remainder())), &mut lanes);
+        let mut lanes = [0; MAX_LANES];
+        let v = s.load_partial(xs.remainder());
+        s.store_i8(s.min(s.max(s.mul(v, inverse), low), high), &mut lanes);
         tail.copy_from_slice(&lanes[..tail.len()]);
     }
     absmax / 127.0

@@ -28,6 +28,11 @@ pub(crate) trait Simd: Copy {
     /// A vector.
     type F: Copy;
 
+    /// [`Simd::LANES`]
+    #[inline(always)]
+    fn lanes(self) -> usize {
+        Self::LANES
+    }
     /// All lanes the same.
     fn splat(self, x: f32) -> Self::F;
     /// The first lanes of `x`. Panics when `x` is shorter than a vector.
@@ -79,28 +84,39 @@ pub(crate) trait Simd: Copy {
     fn max_lane(self, v: Self::F) -> f32;
 }
 
-/// Replaces each value `x` of a slice by `f(x)`, a vector at a time.
-#[inline(always)]
-pub(crate) fn map_in_place<S: Simd>(s: S, x: &mut [f32], f: impl Fn(S::F) -> S::F) {
-    let mut chunks = x.chunks_exact_mut(S::LANES);
-    for chunk in &mut chunks {
-        s.store(f(s.load(chunk)), chunk);
-    }
-    let tail = chunks.into_remainder();
-    if !tail.is_empty() {
-        s.store_partial(f(s.load_partial(tail)), tail);
-    }
+/// Replaces each value of the slice `$x` by an expression of it, a vector `$v` at a time.
+///
+/// This and the other loops are macros because a closure is a function of its own: one that the compiler chose not to
+/// inline would be compiled without the instruction set.
+macro_rules! map_in_place {
+    ($s:ident, $x:expr, |$v:ident| $value:expr) => {{
+        let mut chunks = $x.chunks_exact_mut($s.lanes());
+        for chunk in &mut chunks {
+            let $v = $s.load(chunk);
+            $s.store($value, chunk);
+        }
+        let tail = chunks.into_remainder();
+        if !tail.is_empty() {
+            let $v = $s.load_partial(tail);
+            $s.store_partial($value, tail);
+        }
+    }};
 }
 
-/// Replaces each value `y` of a slice by `f(x, y)` with the value `x` of another of the same length.
-#[inline(always)]
-pub(crate) fn zip_in_place<S: Simd>(s: S, x: &[f32], y: &mut [f32], f: impl Fn(S::F, S::F) -> S::F) {
-    let (mut xs, mut ys) = (x.chunks_exact(S::LANES), y.chunks_exact_mut(S::LANES));
-    for (x, y) in (&mut xs).zip(&mut ys) {
-        s.store(f(s.load(x), s.load(y)), y);
-    }
-    let (x, y) = (xs.remainder(), ys.into_remainder());
-    if !x.is_empty() {
-        s.store_partial(f(s.load_partial(x), s.load_partial(y)), y);
-    }
+/// Replaces each value of the slice `$y` by an expression of it and of the value of `$x`, a slice of the same length.
+macro_rules! zip_in_place {
+    ($s:ident, $x:expr, $y:expr, |$v:ident, $w:ident| $value:expr) => {{
+        let (mut xs, mut ys) = ($x.chunks_exact($s.lanes()), $y.chunks_exact_mut($s.lanes()));
+        for (x, y) in (&mut xs).zip(&mut ys) {
+            let ($v, $w) = ($s.load(x), $s.load(y));
+            $s.store($value, y);
+        }
+        let (x, y) = (xs.remainder(), ys.into_remainder());
+        if !x.is_empty() {
+            let ($v, $w) = ($s.load_partial(x), $s.load_partial(y));
+            $s.store_partial($value, y);
+        }
+    }};
 }
+
+pub(crate) use {map_in_place, zip_in_place};

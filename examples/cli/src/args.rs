@@ -1,0 +1,217 @@
+//! The arguments of the command line.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use linnet::audio::formats::{Encoding, RawFormat};
+
+/// Linnet: streaming speech recognition on this machine, without a network.
+#[derive(Debug, Parser)]
+#[command(name = "linnet", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write what is said in recordings or on standard input.
+    #[command(after_help = TRANSCRIBE_EXAMPLES)]
+    Transcribe(Transcribe),
+    /// Measure accuracy, speed and latency on recordings with transcripts.
+    #[command(after_help = EVAL_HELP)]
+    Eval(Eval),
+    /// Show what a model is and what it runs on.
+    Info(Info),
+    /// Pack a training checkpoint or a .nemo file as a .linnet model.
+    #[command(
+        after_help = "Examples:\n  linnet convert checkpoint.safetensors model.linnet\n  linnet convert fastconformer.nemo model.linnet"
+    )]
+    Convert(Convert),
+}
+
+const TRANSCRIBE_EXAMPLES: &str = "\
+Examples:
+  linnet transcribe meeting.flac
+  linnet transcribe --format srt talk.mp3 > talk.srt
+  arecord -q -f S16_LE -r 16000 -c 1 -t raw | linnet transcribe --raw 16000:1:s16le --interim -
+  linnet transcribe --realtime --chunk-ms 160 clip.wav > /dev/null
+
+Files: WAV, FLAC, MP3 and Ogg Vorbis at 8 to 192 kHz with any number of channels, which are mixed to one.
+Exit code: 0 when all went well, 1 when a file could not be transcribed, 2 on a usage error.";
+
+const EVAL_HELP: &str = "\
+Each DIR holds recordings and transcripts.tsv: tab-separated, with a header that names at least the columns
+`file` and `text`. Before scoring, both sides are lower-cased, hyphens become spaces, and punctuation other
+than apostrophes is removed.
+
+Examples:
+  linnet eval data/dev/librispeech
+  linnet eval --all-chunks --json data/dev/librispeech data/dev/common_voice > figures.json
+  linnet eval --chunk-ms 160 --chunk-ms 560 --out texts.tsv data/dev/nonnative";
+
+/// Which model, and how it runs.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ModelArgs {
+    /// Model to use instead of the built-in English one: a .linnet file, a checkpoint or a .nemo file.
+    #[arg(long, value_name = "PATH")]
+    pub model: Option<PathBuf>,
+    /// Run a checkpoint or .nemo file in 32-bit floating point, as the exact and slow reference.
+    #[arg(long, requires = "model")]
+    pub reference: bool,
+}
+
+/// Arguments of `transcribe`.
+#[derive(Args, Debug)]
+pub struct Transcribe {
+    /// Recordings, or - for standard input.
+    #[arg(required = true, value_name = "FILES")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// What to write.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Audio per step in milliseconds, rounded to what the model was trained with (see `linnet info`).
+    #[arg(long, value_name = "N", value_parser = milliseconds)]
+    pub chunk_ms: Option<Duration>,
+    /// Also show the words of the running utterance as they come.
+    #[arg(long)]
+    pub interim: bool,
+    /// Feed each file as a microphone would, by the clock, and report latencies on standard error.
+    #[arg(long)]
+    pub realtime: bool,
+    /// Read the input as samples without a header, for example 16000:1:s16le.
+    ///
+    /// ENC is one of u8, s16le, s24le, s32le, f32le, f64le, mulaw, alaw.
+    #[arg(long, value_name = "RATE:CHANNELS:ENC", value_parser = raw_format)]
+    pub raw: Option<RawFormat>,
+}
+
+/// Output of `transcribe`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One line per utterance.
+    Text,
+    /// One JSON object per utterance and line, with times and confidences.
+    Json,
+    /// SubRip subtitles.
+    Srt,
+    /// WebVTT subtitles.
+    Vtt,
+}
+
+/// Arguments of `eval`.
+#[derive(Args, Debug)]
+pub struct Eval {
+    /// Folders with recordings and a transcripts.tsv.
+    #[arg(required = true, value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Audio per step in milliseconds; may be given several times. Without it, the model's default.
+    #[arg(long, value_name = "N", value_parser = milliseconds)]
+    pub chunk_ms: Vec<Duration>,
+    /// Measure every chunk that the model was trained with.
+    #[arg(long, conflicts_with = "chunk_ms")]
+    pub all_chunks: bool,
+    /// Write one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    /// Recordings to work on at once. More than one makes step times less exact.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub jobs: u16,
+    /// Take only the first N recordings of each folder.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub limit: Option<u64>,
+    /// Also write file, ref, hyp and chunk_ms of every recording.
+    #[arg(long, value_name = "FILE.tsv")]
+    pub out: Option<PathBuf>,
+}
+
+/// Arguments of `info`.
+#[derive(Args, Debug)]
+pub struct Info {
+    /// Model to show instead of the built-in English one.
+    #[arg(long, value_name = "PATH")]
+    pub model: Option<PathBuf>,
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `convert`.
+#[derive(Args, Debug)]
+pub struct Convert {
+    /// A checkpoint (.safetensors) or .nemo file.
+    #[arg(value_name = "IN")]
+    pub input: PathBuf,
+    /// The .linnet file to write.
+    #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+}
+
+/// Reads RATE:CHANNELS:ENC.
+fn raw_format(text: &str) -> Result<RawFormat, String> {
+    let [rate, channels, encoding] = text.split(':').collect::<Vec<_>>()[..] else {
+        return Err("it takes three parts, such as 16000:1:s16le".into());
+    };
+    let rate_hz = rate.parse().map_err(|_| format!("{rate:?} is no rate in Hz"))?;
+    if !(8_000..=192_000).contains(&rate_hz) {
+        return Err(format!("{rate_hz} Hz is outside 8000 to 192000"));
+    }
+    let channels = channels.parse().map_err(|_| format!("{channels:?} is no number of channels"))?;
+    if !(1..=64).contains(&channels) {
+        return Err(format!("{channels} channels are outside 1 to 64"));
+    }
+    let encoding = match encoding {
+        "u8" => Encoding::U8,
+        "s16le" => Encoding::I16,
+        "s24le" => Encoding::I24,
+        "s32le" => Encoding::I32,
+        "f32le" => Encoding::F32,
+        "f64le" => Encoding::F64,
+        "mulaw" => Encoding::MuLaw,
+        "alaw" => Encoding::ALaw,
+        other => return Err(format!("{other:?} is none of u8, s16le, s24le, s32le, f32le, f64le, mulaw, alaw")),
+    };
+    Ok(RawFormat { rate_hz, channels, encoding })
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<u32>() {
+        Ok(ms) if ms > 0 => Ok(Duration::from_millis(ms.into())),
+        _ => Err("it must be a whole number of milliseconds above zero".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn raw_layouts_are_read() {
+        let raw = RawFormat { rate_hz: 48_000, channels: 2, encoding: Encoding::F32 };
+        assert_eq!(raw_format("48000:2:f32le"), Ok(raw));
+        for bad in
+            ["", "16000", "16000:1", "16000:1:s16be", "x:1:s16le", "16000:0:s16le", "100:1:s16le", "16000:1:u8:2"]
+        {
+            assert!(raw_format(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn chunks_are_whole_milliseconds() {
+        assert_eq!(milliseconds("160"), Ok(Duration::from_millis(160)));
+        assert!(["0", "-1", "1.5", "", "ms"].iter().all(|bad| milliseconds(bad).is_err()));
+    }
+}

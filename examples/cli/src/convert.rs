@@ -1,0 +1,48 @@
+//! `linnet convert`: plain weights to the packed file that ships.
+
+use std::{
+    fs,
+    io::{self, Write},
+    path::Path,
+    process::ExitCode,
+};
+
+use linnet::model::{checkpoint::Checkpoint, file::ModelFile, pack::pack};
+
+use crate::{args::Convert, failure::Failure};
+
+/// Runs the command.
+///
+/// # Errors
+/// When the input is no checkpoint and no .nemo file that can be run, or the output can't be written.
+pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
+    let (input, output) = (&args.input, &args.output);
+    let checkpoint = Checkpoint::open_any(input).map_err(|error| Failure::on(input.display(), error))?;
+    let bytes = pack(&checkpoint).map_err(|error| Failure::on(input.display(), error))?;
+    // What is written must be what can be opened.
+    let model = ModelFile::from_bytes(&bytes).map_err(|error| Failure::on(input.display(), error))?;
+    replace(output, &bytes).map_err(|error| Failure::on(output.display(), error))?;
+    writeln!(
+        io::stdout(),
+        "{}: {}, {:.2} M parameters, {} tokens, {:.2} MB in int8",
+        output.display(),
+        model.config().name,
+        model.parameters() as f64 / 1e6,
+        model.config().vocab_size,
+        bytes.len() as f64 / 1e6,
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes beside the file and renames, so that an interruption leaves the old file and one that is open stays as it is.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(".partial");
+    let partial = path.with_file_name(name);
+    let written = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path));
+    if written.is_err() {
+        // The error that matters is the first one.
+        let _ = fs::remove_file(&partial);
+    }
+    written
+}

@@ -1,0 +1,256 @@
+//! What `transcribe` writes: lines of text, JSON or subtitles.
+
+use std::{
+    io::{self, Write},
+    time::Duration,
+};
+
+use linnet::Hypothesis;
+use serde::Serialize;
+
+use crate::{
+    args::Format,
+    subtitles::{Kind, Subtitles},
+};
+
+/// One utterance as it is written. Times are in seconds from the start of the recording.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Utterance {
+    /// Where it starts.
+    pub start: f64,
+    /// Where it ends.
+    pub end: f64,
+    /// Its words, separated by spaces.
+    pub text: String,
+    /// Mean probability that a word is right.
+    pub confidence: f32,
+    /// How many leading words don't change any more.
+    pub confirmed: usize,
+    /// Its words with times.
+    pub words: Vec<Word>,
+}
+
+/// One word of an [`Utterance`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Word {
+    /// Its text.
+    pub word: String,
+    /// Where it starts.
+    pub start: f64,
+    /// Where it ends.
+    pub end: f64,
+    /// Probability that it is right.
+    pub confidence: f32,
+}
+
+impl From<&Hypothesis> for Utterance {
+    fn from(hypothesis: &Hypothesis) -> Self {
+        let words: Vec<Word> = hypothesis
+            .words()
+            .iter()
+            .map(|word| Word {
+                word: hypothesis.word_text(word).to_owned(),
+                start: seconds(word.start),
+                end: seconds(word.end),
+                confidence: word.confidence,
+            })
+            .collect();
+        Self {
+            start: words.first().map_or(seconds(hypothesis.start()), |word| word.start),
+            end: words.last().map_or(seconds(hypothesis.end()), |word| word.end),
+            text: hypothesis.text().to_owned(),
+            confidence: hypothesis.confidence(),
+            confirmed: hypothesis.confirmed(),
+            words,
+        }
+    }
+}
+
+/// Seconds to the millisecond.
+fn seconds(time: Duration) -> f64 {
+    time.as_millis() as f64 / 1000.0
+}
+
+/// A line of JSON output.
+#[derive(Serialize)]
+struct Line<'a> {
+    r#type: &'static str,
+    file: &'a str,
+    #[serde(flatten)]
+    utterance: &'a Utterance,
+}
+
+/// Writes utterances in one format.
+pub struct Output<W> {
+    out: W,
+    format: Format,
+    subtitles: Option<Subtitles>,
+    file: String,
+    /// Whether lines of text start with the file's name.
+    prefixed: bool,
+    /// Columns of the terminal, where interims rewrite one line.
+    columns: Option<usize>,
+    /// Whether an interim stands on the terminal's line.
+    line_in_use: bool,
+}
+
+impl<W: Write> Output<W> {
+    /// Starts a document. `columns` is the width of the terminal that `out` is, if it is one.
+    ///
+    /// # Errors
+    /// When the header can't be written.
+    pub fn new(mut out: W, format: Format, prefixed: bool, columns: Option<usize>) -> io::Result<Self> {
+        let subtitles = match format {
+            Format::Srt => Some(Subtitles::new(Kind::Srt)),
+            Format::Vtt => Some(Subtitles::new(Kind::Vtt)),
+            Format::Text | Format::Json => None,
+        };
+        if let Some(subtitles) = &subtitles {
+            out.write_all(subtitles.header().as_bytes())?;
+            out.flush()?;
+        }
+        Ok(Self { out, format, subtitles, file: String::new(), prefixed, columns, line_in_use: false })
+    }
+
+    /// What follows is of this file.
+    pub fn start_file(&mut self, name: &str) {
+        name.clone_into(&mut self.file);
+    }
+
+    /// Writes the words so far of the running utterance: over the line of the last interim on a terminal, else a line
+    /// that starts with `~ `.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn interim(&mut self, utterance: &Utterance) -> io::Result<()> {
+        match (self.format, self.columns) {
+            (Format::Json, _) => self.json("interim", utterance)?,
+            (Format::Text, Some(columns)) => {
+                let text = format!("{}{}", self.prefix(), utterance.text);
+                write!(self.out, "\r\x1b[2K{}", tail(&text, columns.saturating_sub(1)))?;
+                self.line_in_use = true;
+            }
+            (Format::Text, None) => {
+                let prefix = self.prefix();
+                writeln!(self.out, "~ {prefix}{}", utterance.text)?;
+            }
+            (Format::Srt | Format::Vtt, _) => {}
+        }
+        self.out.flush()
+    }
+
+    /// Writes a finished utterance. Empty ones are left out.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn final_(&mut self, utterance: &Utterance) -> io::Result<()> {
+        self.clear_line()?;
+        if utterance.words.is_empty() {
+            return Ok(());
+        }
+        match (self.format, &mut self.subtitles) {
+            (Format::Json, _) => self.json("final", utterance)?,
+            (_, Some(subtitles)) => self.out.write_all(subtitles.cues(utterance).as_bytes())?,
+            (_, None) => {
+                let prefix = self.prefix();
+                writeln!(self.out, "{prefix}{}", utterance.text)?;
+            }
+        }
+        self.out.flush()
+    }
+
+    /// Clears the line of an interim that no final followed.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn clear_line(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.line_in_use) {
+            write!(self.out, "\r\x1b[2K")?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
+    fn prefix(&self) -> String {
+        if self.prefixed { format!("{}: ", self.file) } else { String::new() }
+    }
+
+    fn json(&mut self, kind: &'static str, utterance: &Utterance) -> io::Result<()> {
+        serde_json::to_writer(&mut self.out, &Line { r#type: kind, file: &self.file, utterance })?;
+        self.out.write_all(b"\n")
+    }
+}
+
+/// The end of a text that fits into a number of columns, with an ellipsis where something is cut.
+fn tail(text: &str, columns: usize) -> String {
+    if console::measure_text_width(text) <= columns {
+        return text.to_owned();
+    }
+    let mut start = text.len();
+    let mut width = 1;
+    for (i, c) in text.char_indices().rev() {
+        width += console::measure_text_width(c.encode_utf8(&mut [0; 4]));
+        if width > columns {
+            break;
+        }
+        start = i;
+    }
+    format!("\u{2026}{}", &text[start..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn utterance(text: &str) -> Utterance {
+        let words = text
+            .split_whitespace()
+            .map(|word| Word { word: word.into(), start: 0.5, end: 1.0, confidence: 0.5 })
+            .collect();
+        Utterance { text: text.into(), start: 0.5, end: 1.0, confidence: 0.5, confirmed: 1, words }
+    }
+
+    fn written(format: Format, prefixed: bool, columns: Option<usize>) -> String {
+        let mut bytes = Vec::new();
+        let mut output = Output::new(&mut bytes, format, prefixed, columns).unwrap();
+        output.start_file("a.wav");
+        output.interim(&utterance("hello")).unwrap();
+        output.final_(&utterance("hello world")).unwrap();
+        output.final_(&utterance("")).unwrap();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn text_is_one_line_per_utterance() {
+        assert_eq!(written(Format::Text, false, None), "~ hello\nhello world\n");
+        assert_eq!(written(Format::Text, true, None), "~ a.wav: hello\na.wav: hello world\n");
+        assert_eq!(written(Format::Text, false, Some(80)), "\r\x1b[2Khello\r\x1b[2Khello world\n");
+    }
+
+    #[test]
+    fn json_is_one_object_per_line() {
+        let text = written(Format::Json, true, None);
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0]["type"], "interim");
+        assert_eq!(lines[1]["type"], "final");
+        assert_eq!(lines[1]["file"], "a.wav");
+        assert_eq!(lines[1]["text"], "hello world");
+        assert_eq!(lines[1]["words"][1]["word"], "world");
+        assert_eq!(lines[1]["words"][1]["start"], 0.5);
+    }
+
+    #[test]
+    fn subtitles_have_no_interims() {
+        assert_eq!(written(Format::Srt, false, None), "1\n00:00:00,500 --> 00:00:01,000\nhello world\n\n");
+        assert!(written(Format::Vtt, false, None).starts_with("WEBVTT\n\n00:00:00.500 --> "));
+    }
+
+    #[test]
+    fn a_long_interim_shows_its_end() {
+        assert_eq!(tail("abc", 3), "abc");
+        assert_eq!(tail("abcdef", 4), "\u{2026}def");
+        assert_eq!(tail("\u{65e5}\u{672c}\u{8a9e}", 4), "\u{2026}\u{8a9e}");
+        assert_eq!(tail("abc", 0), "\u{2026}");
+    }
+}

@@ -1,0 +1,188 @@
+//! Events and transcripts in C's terms.
+
+use std::{ffi::c_char, time::Duration};
+
+use linnet::{Event, Hypothesis};
+
+use crate::memory::AbiStruct;
+
+/// What an event tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum linnet_event_kind_t {
+    /// Nothing happened: no event is left until the next push.
+    LINNET_EVENT_NONE = 0,
+    /// The first word of an utterance was recognized. `start_ms` is where it starts.
+    LINNET_EVENT_SPEECH_STARTED = 1,
+    /// The words of the running utterance so far. The first `confirmed` of them don't change any more.
+    LINNET_EVENT_INTERIM = 2,
+    /// The words of a finished utterance.
+    LINNET_EVENT_FINAL = 3,
+    /// The utterance is over. `end_ms` is the end of its last word.
+    LINNET_EVENT_UTTERANCE_END = 4,
+    /// Audio between `start_ms` and `end_ms` was lost before it reached the recognizer.
+    LINNET_EVENT_GAP = 5,
+}
+
+/// One word of an event. Its layout stays as it is for an ABI version.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct linnet_word_t {
+    /// UTF-8, zero-terminated. Borrowed as the event is.
+    pub text: *const c_char,
+    /// Bytes of `text` without the zero.
+    pub text_len: usize,
+    /// Where it starts in the stream.
+    pub start_ms: u64,
+    /// Where it ends in the stream.
+    pub end_ms: u64,
+    /// Probability that the word is right, 0 to 1.
+    pub confidence: f32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Something that happened in a stream, or a transcript. Set `size` before the call that fills it.
+///
+/// Times are positions in the stream's audio, zero at its first sample. `text` and `words` are borrowed: for how long
+/// says the function that fills the event.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct linnet_event_t {
+    /// sizeof(linnet_event_t).
+    pub size: usize,
+    /// What the event tells.
+    pub kind: linnet_event_kind_t,
+    /// Mean confidence of the words, 0 to 1; 0 where there are none.
+    pub confidence: f32,
+    /// Number of this hypothesis among all interims and finals of the stream, from 1; 0 in other events.
+    pub sequence: u64,
+    /// Of a hypothesis: where the utterance starts. Of other events: see their kind.
+    pub start_ms: u64,
+    /// Of a hypothesis: up to where audio was taken into account. Of other events: see their kind.
+    pub end_ms: u64,
+    /// The words, separated by single spaces. UTF-8, zero-terminated, never null.
+    pub text: *const c_char,
+    /// Bytes of `text` without the zero.
+    pub text_len: usize,
+    /// The words with times and confidences; null where there are none.
+    pub words: *const linnet_word_t,
+    /// Number of `words`.
+    pub words_len: usize,
+    /// How many leading words will not change any more in this utterance: all of them in a final.
+    pub confirmed: usize,
+    /// Of a final: whether a pause ended the utterance, and not a limit or a request.
+    pub speech_final: bool,
+    /// Of a final: whether linnet_stream_finalize or linnet_stream_finish made it.
+    pub from_finalize: bool,
+}
+
+// SAFETY: `repr(C)`, size first.
+unsafe impl AbiStruct for linnet_event_t {
+    const NAME: &'static str = "linnet_event_t";
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+use linnet_event_kind_t::*;
+
+impl linnet_event_t {
+    fn new(kind: linnet_event_kind_t, start: Duration, end: Duration) -> Self {
+        Self {
+            size: size_of::<Self>(),
+            kind,
+            confidence: 0.0,
+            sequence: 0,
+            start_ms: ms(start),
+            end_ms: ms(end),
+            text: c"".as_ptr(),
+            text_len: 0,
+            words: std::ptr::null(),
+            words_len: 0,
+            confirmed: 0,
+            speech_final: false,
+            from_finalize: false,
+        }
+    }
+
+    /// No event.
+    pub(crate) fn none() -> Self {
+        Self::new(LINNET_EVENT_NONE, Duration::ZERO, Duration::ZERO)
+    }
+}
+
+pub(crate) fn ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The text and words that an event lends to the host. Storage is reused: once it has grown, filling allocates nothing.
+#[derive(Default)]
+pub(crate) struct Lent {
+    /// The whole text, then each word, each with a zero at its end.
+    bytes: Vec<u8>,
+    words: Vec<linnet_word_t>,
+}
+
+// SAFETY: the pointers in `words` are into `bytes`, which goes along; both are only changed through `&mut`.
+unsafe impl Send for Lent {}
+// SAFETY: as above.
+unsafe impl Sync for Lent {}
+
+impl Lent {
+    /// An event of the engine in C's terms, until the next call. `None` for one that the header does not have.
+    pub fn event(&mut self, event: Event<'_>) -> Option<linnet_event_t> {
+        Some(match event {
+            Event::SpeechStarted { at } => linnet_event_t::new(LINNET_EVENT_SPEECH_STARTED, at, at),
+            Event::Interim(hypothesis) => self.hypothesis(LINNET_EVENT_INTERIM, hypothesis),
+            Event::Final(hypothesis) => self.hypothesis(LINNET_EVENT_FINAL, hypothesis),
+            Event::UtteranceEnd { last_word_end } => {
+                linnet_event_t::new(LINNET_EVENT_UTTERANCE_END, last_word_end, last_word_end)
+            }
+            Event::Gap { at, length } => linnet_event_t::new(LINNET_EVENT_GAP, at, at.saturating_add(length)),
+            _ => return None,
+        })
+    }
+
+    /// A hypothesis as an event of this kind, until the next call.
+    pub fn hypothesis(&mut self, kind: linnet_event_kind_t, hypothesis: &Hypothesis) -> linnet_event_t {
+        self.bytes.clear();
+        push(&mut self.bytes, hypothesis.text());
+        for word in hypothesis.words() {
+            push(&mut self.bytes, hypothesis.word_text(word));
+        }
+        // All bytes are in place: they don't move any more, and can be pointed to.
+        let text = self.bytes.as_ptr();
+        let mut at = hypothesis.text().len() + 1;
+        self.words.clear();
+        self.words.extend(hypothesis.words().iter().map(|word| {
+            let text_len = hypothesis.word_text(word).len();
+            let text = text.wrapping_add(at);
+            at += text_len + 1;
+            linnet_word_t {
+                text: text.cast(),
+                text_len,
+                start_ms: ms(word.start),
+                end_ms: ms(word.end),
+                confidence: word.confidence,
+                reserved: 0,
+            }
+        }));
+        linnet_event_t {
+            confidence: hypothesis.confidence(),
+            sequence: hypothesis.sequence(),
+            text: text.cast(),
+            text_len: hypothesis.text().len(),
+            words: if self.words.is_empty() { std::ptr::null() } else { self.words.as_ptr() },
+            words_len: self.words.len(),
+            confirmed: hypothesis.confirmed(),
+            speech_final: hypothesis.speech_final(),
+            from_finalize: hypothesis.from_finalize(),
+            ..linnet_event_t::new(kind, hypothesis.start(), hypothesis.end())
+        }
+    }
+}
+
+/// Appends a string that ends with a zero. One inside the text, which only a strange vocabulary has, becomes a space.
+fn push(bytes: &mut Vec<u8>, text: &str) {
+    bytes.extend(text.bytes().map(|byte| if byte == 0 { b' ' } else { byte }));
+    bytes.push(0);
+}

@@ -1,0 +1,33 @@
+//! `include/linnet.h` is what cbindgen makes from the crate.
+
+use std::{fs, path::Path};
+
+/// Set to write the header anew instead of comparing it.
+const UPDATE: &str = "LINNET_UPDATE_HEADER";
+
+/// Where the header's parts are, in the order in which it shows them.
+const SOURCES: [&str; 8] =
+    ["version.rs", "error.rs", "engine.rs", "config.rs", "event.rs", "metrics.rs", "stream.rs", "transcript.rs"];
+
+#[test]
+fn the_header_is_up_to_date() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
+    let builder = SOURCES.iter().fold(cbindgen::Builder::new().with_config(config), |builder, source| {
+        builder.with_src(root.join("src").join(source))
+    });
+    let mut header = Vec::new();
+    builder.generate().unwrap().write(&mut header);
+    let header = String::from_utf8(header).unwrap();
+    let path = root.join("include/linnet.h");
+    if std::env::var_os(UPDATE).is_some() {
+        fs::write(&path, header).unwrap();
+        return;
+    }
+    let committed = fs::read_to_string(&path).unwrap().replace("\r\n", "\n");
+    assert!(
+        committed == header,
+        "{} is out of date; run {UPDATE}=1 cargo test -p linnet-ffi --test header",
+        path.display()
+    );
+}
