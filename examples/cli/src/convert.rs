@@ -17,7 +17,7 @@ use crate::{args::Convert, failure::Failure};
 /// When the input is no checkpoint and no .nemo file that can be run, or the output can't be written.
 pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
     let (input, output) = (&args.input, &args.output);
-    let checkpoint = Checkpoint::open_any(input).map_err(|error| Failure::on(input.display(), error))?;
+    let checkpoint = Checkpoint::open(input).map_err(|error| Failure::on(input.display(), error))?;
     let bytes = pack(&checkpoint).map_err(|error| Failure::on(input.display(), error))?;
     // What is written must be what can be opened.
     let model = ModelFile::from_bytes(&bytes).map_err(|error| Failure::on(input.display(), error))?;

@@ -16,7 +16,7 @@ use crate::{args::Info, failure::Failure, model};
 pub struct Facts {
     name: String,
     language: String,
-    parameters: usize,
+    parameters: u64,
     size_bytes: usize,
     vocab_size: usize,
     frame_ms: f64,
