@@ -11,7 +11,7 @@ use super::config::ModelConfig;
 use super::container::{self, Header, OutTensor};
 use super::description;
 use super::error::ModelFileError;
-use super::file::CHECKPOINT_FORMAT as FORMAT;
+use super::file::{self, CHECKPOINT_FORMAT as FORMAT};
 use super::layout::{self, Source};
 use super::tokens::Tokens;
 
@@ -53,6 +53,9 @@ impl Checkpoint {
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, ModelFileError> {
         let header = Header::parse(bytes)?;
         let format = header.metadata.get("format").map_or("", String::as_str);
+        if format == file::FORMAT {
+            return Err(ModelFileError::IsPacked);
+        }
         if format != FORMAT {
             let reason = format!("`format` in its metadata is `{format}`, not `{FORMAT}`");
             return Err(ModelFileError::NotAModel { reason });

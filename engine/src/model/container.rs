@@ -5,10 +5,14 @@
 //! foreign and a newer one before its tensors are looked at, and written here because the packed layout needs tensors
 //! in an order of its own.
 
-use std::collections::{BTreeMap, HashMap};
+#[cfg(feature = "reference")]
+use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::ops::Range;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+#[cfg(feature = "reference")]
+use serde::Serialize;
 
 use super::error::ModelFileError;
 
@@ -18,7 +22,8 @@ const MAX_HEADER_BYTES: u64 = 16 << 20;
 pub(super) const ALIGNMENT: usize = 64;
 
 /// Entry of the header for one tensor.
-#[derive(Clone, Debug, Deserialize, Serialize)]
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(feature = "reference", derive(Serialize))]
 pub(super) struct TensorInfo {
     pub dtype: String,
     pub shape: Vec<usize>,
@@ -131,6 +136,7 @@ fn element_bytes(dtype: &str) -> Option<usize> {
 }
 
 /// A tensor to be written.
+#[cfg(feature = "reference")]
 pub(super) struct OutTensor<'a> {
     pub name: String,
     pub dtype: &'static str,
@@ -139,6 +145,7 @@ pub(super) struct OutTensor<'a> {
 }
 
 /// Writes a container with the tensors in the order given. The same input gives the same bytes.
+#[cfg(feature = "reference")]
 pub(super) fn write(metadata: &BTreeMap<&str, String>, tensors: &[OutTensor<'_>]) -> Result<Vec<u8>, ModelFileError> {
     let malformed = |error: serde_json::Error| ModelFileError::BadHeader { reason: error.to_string() };
     let mut header = String::from("{\"__metadata__\":");
@@ -166,7 +173,7 @@ pub(super) fn write(metadata: &BTreeMap<&str, String>, tensors: &[OutTensor<'_>]
     Ok(bytes)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "reference"))]
 mod tests {
     use super::*;
 

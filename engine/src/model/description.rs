@@ -1,5 +1,6 @@
 //! The metadata that describe a model, in a checkpoint as in a packed file.
 
+#[cfg(feature = "reference")]
 use std::collections::BTreeMap;
 
 use super::config::ModelConfig;
@@ -22,6 +23,7 @@ pub(super) fn read(header: &Header) -> Result<(ModelConfig, Tokens), ModelFileEr
 }
 
 /// The metadata of a model, without its format.
+#[cfg(feature = "reference")]
 pub(super) fn write(config: &ModelConfig, tokens: &Tokens) -> Result<BTreeMap<&'static str, String>, ModelFileError> {
     let malformed = |error: serde_json::Error| ModelFileError::BadHeader { reason: error.to_string() };
     Ok(BTreeMap::from([

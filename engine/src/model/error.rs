@@ -34,6 +34,9 @@ pub enum ModelFileError {
     /// The file is a checkpoint where a packed model is needed.
     #[error("this is a checkpoint with plain weights, not a packed model; open it with `open_any`, or pack it first")]
     IsCheckpoint,
+    /// The file is a packed model where a checkpoint is needed.
+    #[error("this is a packed model; the reference needs plain weights: pass the checkpoint or the .nemo archive")]
+    IsPacked,
     /// The header contradicts itself or the specification.
     #[error("the header of the file is malformed: {reason}; write the file again")]
     BadHeader {

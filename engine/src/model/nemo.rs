@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::io::{Cursor, Read};
-use std::path::Path;
 
 use serde_json::Value;
 
@@ -24,22 +23,11 @@ const MAX_CONFIG_BYTES: usize = 4 << 20;
 /// Largest archive accepted after decompression, in bytes.
 const MAX_ARCHIVE_BYTES: u64 = 16 << 30;
 
-/// Opens a `.nemo` archive as a checkpoint named after the file.
+/// Reads an archive. Archives do not name their model: it is called `name`.
 ///
 /// # Errors
 /// [`ModelFileError::Unsupported`] with the field of the configuration that the engine cannot run, or another when the
 /// archive cannot be read.
-pub fn open(path: impl AsRef<Path>) -> Result<Checkpoint, ModelFileError> {
-    let path = path.as_ref();
-    let mapping = super::file::map(path)?;
-    let name = path.file_stem().map_or_else(|| "nemo".into(), |stem| stem.to_string_lossy());
-    read(&mapping, &name)
-}
-
-/// Reads an archive from memory.
-///
-/// # Errors
-/// As [`open`].
 pub fn read(bytes: &[u8], name: &str) -> Result<Checkpoint, ModelFileError> {
     let bytes = decompress(bytes)?;
     let parts = parts(&bytes)?;

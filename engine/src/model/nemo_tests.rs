@@ -5,7 +5,7 @@ use std::io::Write;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::open::open_any;
+use crate::model::open::{open_any, open_checkpoint};
 
 const ARCHIVE: &[u8] = include_bytes!("../../tests/data/tiny.nemo");
 
@@ -109,6 +109,10 @@ fn archives_are_opened_by_content() {
         assert_eq!(file.config(), &checkpoint.config, "{form}");
         assert_eq!(file.size_bytes(), packed.len(), "{form}");
         assert_eq!(file.tensor("joint.enc.bias").unwrap().len(), 16);
+        match open_checkpoint(&path) {
+            Ok(opened) => assert!(opened == checkpoint && form != "packed", "{form}"),
+            Err(error) => assert!(matches!(error, ModelFileError::IsPacked) && form == "packed", "{form}: {error}"),
+        }
         std::fs::remove_file(&path).unwrap();
     }
     std::fs::write(folder.join("text"), "no model at all, but some text that is long enough").unwrap();

@@ -3,11 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-#[cfg(feature = "reference")]
-use super::checkpoint::Checkpoint;
 use super::container::{self, Header};
 use super::error::ModelFileError;
 use super::file::{self, ModelFile};
+#[cfg(feature = "reference")]
+use super::{checkpoint::Checkpoint, nemo, pack::pack};
 
 /// Opens a packed model file, a checkpoint, or a `.nemo` archive. The latter two need the feature `reference`, are
 /// packed in memory, and take the time and the memory of that.
@@ -33,36 +33,36 @@ pub fn open_any(path: impl AsRef<Path>) -> Result<ModelFile, ModelFileError> {
     ModelFile::from_mapping(Arc::new(mapping))
 }
 
+/// Opens the plain weights of a checkpoint or of a `.nemo` archive.
+///
+/// # Errors
+/// [`ModelFileError::IsPacked`] for a packed model, which has no plain weights any more; others as [`open_any`].
+#[cfg(feature = "reference")]
+pub fn open_checkpoint(path: impl AsRef<Path>) -> Result<Checkpoint, ModelFileError> {
+    let path = path.as_ref();
+    let mapping = file::map(path)?;
+    if is_archive(&mapping) { nemo::read(&mapping, &model_name(path)) } else { Checkpoint::from_bytes(&mapping) }
+}
+
+/// The name of a model whose file does not name it.
+#[cfg(feature = "reference")]
+fn model_name(path: &Path) -> String {
+    path.file_stem().map_or_else(|| "nemo".into(), |stem| stem.to_string_lossy().into_owned())
+}
+
 /// Whether a file starts like a tar archive, gzipped or not.
 fn is_archive(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1F, 0x8B]) || bytes.get(257..262) == Some(b"ustar")
 }
 
-/// Reads a checkpoint or a `.nemo` archive in f32, unpacked.
-///
-/// # Errors
-/// [`ModelFileError`] as [`open_any`].
-#[cfg(feature = "reference")]
-pub fn open_checkpoint(path: impl AsRef<Path>) -> Result<Checkpoint, ModelFileError> {
-    let path = path.as_ref();
-    let mapping = file::map(path)?;
-    if is_archive(&mapping) { read_nemo(&mapping, path) } else { Checkpoint::from_bytes(&mapping) }
-}
-
-#[cfg(feature = "reference")]
-fn read_nemo(bytes: &[u8], path: &Path) -> Result<Checkpoint, ModelFileError> {
-    let name = path.file_stem().map_or_else(|| "nemo".into(), |stem| stem.to_string_lossy());
-    super::nemo::read(bytes, &name)
-}
-
 #[cfg(feature = "reference")]
 fn pack_checkpoint(bytes: &[u8]) -> Result<ModelFile, ModelFileError> {
-    ModelFile::from_bytes(super::pack::pack(&Checkpoint::from_bytes(bytes)?)?)
+    ModelFile::from_bytes(pack(&Checkpoint::from_bytes(bytes)?)?)
 }
 
 #[cfg(feature = "reference")]
 fn pack_nemo(bytes: &[u8], path: &Path) -> Result<ModelFile, ModelFileError> {
-    ModelFile::from_bytes(super::pack::pack(&read_nemo(bytes, path)?)?)
+    ModelFile::from_bytes(pack(&nemo::read(bytes, &model_name(path))?)?)
 }
 
 #[cfg(not(feature = "reference"))]

@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn attention_inputs_are_stacked() {
         let checkpoint = Checkpoint::random(&tiny_config(), 4).unwrap();
-        let file = ModelFile::from_bytes(&pack(&checkpoint).unwrap()).unwrap();
+        let file = ModelFile::from_bytes(pack(&checkpoint).unwrap()).unwrap();
         let dense = file.dense("encoder.layers.1.self_attn.linear_qkv").unwrap();
         let part = |which: &str, kind: &str| {
             checkpoint.tensor(&format!("encoder.layers.1.self_attn.linear_{which}.{kind}")).unwrap()
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn the_input_table_is_the_lstm_input_of_each_token() {
         let checkpoint = Checkpoint::random(&tiny_config(), 5).unwrap();
-        let file = ModelFile::from_bytes(&pack(&checkpoint).unwrap()).unwrap();
+        let file = ModelFile::from_bytes(pack(&checkpoint).unwrap()).unwrap();
         let table = file.tensor("decoder.prediction.input_table").unwrap();
         let lstm = |name: &str| checkpoint.tensor(&format!("decoder.prediction.dec_rnn.lstm.{name}_l0")).unwrap();
         let embed = checkpoint.tensor("decoder.prediction.embed.weight").unwrap();
@@ -229,7 +229,7 @@ mod tests {
         let mut config = tiny_config();
         config.predictor.layers = 2;
         let checkpoint = Checkpoint::random(&config, 6).unwrap();
-        let file = ModelFile::from_bytes(&pack(&checkpoint).unwrap()).unwrap();
+        let file = ModelFile::from_bytes(pack(&checkpoint).unwrap()).unwrap();
         let dense = file.dense("decoder.prediction.dec_rnn.lstm.ih_l1").unwrap();
         let lstm = |name: &str| checkpoint.tensor(&format!("decoder.prediction.dec_rnn.lstm.{name}_l1")).unwrap();
         assert!(steps_off(&dense, lstm("weight_ih")) < 0.501);
@@ -242,7 +242,7 @@ mod tests {
         let mut checkpoint = Checkpoint::random(&tiny_config(), 7).unwrap();
         checkpoint.tensors.remove("encoder.layers.0.conv.pointwise_conv1.bias").unwrap();
         checkpoint.tensors.remove("encoder.layers.0.conv.depthwise_conv.bias").unwrap();
-        let file = ModelFile::from_bytes(&pack(&checkpoint).unwrap()).unwrap();
+        let file = ModelFile::from_bytes(pack(&checkpoint).unwrap()).unwrap();
         let dense = file.dense("encoder.layers.0.conv.pointwise_conv1").unwrap();
         assert!(dense.bias.iter().all(|&bias| bias == 0.0));
         assert_eq!(file.tensor("encoder.layers.0.conv.depthwise_conv.bias").unwrap()[..], [0.0; 24]);

@@ -1,6 +1,7 @@
 //! Small models for the tests of this crate.
 
 use super::config::{Activation, EncoderConfig, FeatureConfig, JoinerConfig, ModelConfig, PredictorConfig};
+#[cfg(feature = "reference")]
 use super::tokens::Tokens;
 
 /// The shape of a model that is small enough to be made in a test. No two of its widths are the same, and most are no
@@ -40,6 +41,7 @@ pub(crate) fn tiny_config() -> ModelConfig {
 }
 
 /// A token table for [`tiny_config`].
+#[cfg(feature = "reference")]
 pub(crate) fn tiny_tokens() -> Tokens {
     Tokens::new(["<unk>", "▁a", "▁b", "c", "d", "▁", "<EOU>", "<0xC3>", "<0xA9>"]).unwrap()
 }

@@ -1,7 +1,8 @@
 //! The production encoder: int8 weights, fused layers over preallocated state.
 //!
-//! A stream's activations are one candle tensor `[chunk, d_model]`, and each layer is one candle operation on it, in
-//! place (`LayerOp`). Inside, a layer works on slices. Nothing is allocated once a stream exists.
+//! A stream's activations are one candle storage of `[chunk, d_model]`, and each layer is one candle operation on it, in
+//! place (`LayerOp`). Inside, a layer works on slices. Nothing is allocated once a stream exists; for this the
+//! operations are applied to the storage itself, since `Tensor::inplace_op1` allocates to check the layout.
 
 mod attention;
 mod convolution;
@@ -12,7 +13,7 @@ mod subsampling;
 
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{CpuStorage, InplaceOp1, Layout};
 
 use super::chunks::{ChunkQueue, largest_look_ahead};
 use super::{Encoder, EncoderConfig, EncoderError, check};
@@ -73,7 +74,8 @@ pub struct Int8Encoder {
     layers: Vec<LayerState>,
     scratch: Scratch,
     /// Activations of the chunk, `[largest chunk, d_model]`.
-    activations: Tensor,
+    activations: CpuStorage,
+    layout: Layout,
 }
 
 impl Int8Encoder {
@@ -90,7 +92,8 @@ impl Int8Encoder {
             subsampling: SubsamplingState::new(config),
             layers: (0..config.layers).map(|_| LayerState::new(config)).collect(),
             scratch: Scratch::new(config),
-            activations: Tensor::zeros((frames, config.d_model), DType::F32, &Device::Cpu)?,
+            activations: CpuStorage::F32(vec![0.0; frames * config.d_model]),
+            layout: Layout::contiguous((frames, config.d_model)),
             weights,
         })
     }
@@ -100,7 +103,7 @@ impl Int8Encoder {
         let weights = &*self.weights;
         let mel = if last { self.chunks.rest() } else { self.chunks.ready().unwrap_or_default() };
         let subsampling = SubsamplingOp::new(weights, &mut self.subsampling, &mut self.scratch, mel, last);
-        self.activations.inplace_op1(&subsampling)?;
+        subsampling.cpu_fwd(&mut self.activations, &self.layout)?;
         let frames = subsampling.frames();
         if frames == 0 {
             return Ok(0);
@@ -108,9 +111,10 @@ impl Int8Encoder {
         let left = weights.config.left_frames(self.chunks.look_ahead());
         for (layer, state) in weights.layers.iter().zip(&mut self.layers) {
             let op = LayerOp::new(layer, state, &mut self.scratch, op::Span { isa: weights.isa, frames, left });
-            self.activations.inplace_op1(&op)?;
+            op.cpu_fwd(&mut self.activations, &self.layout)?;
         }
-        op::read(&self.activations, frames * weights.config.d_model, out)?;
+        let values = op::values(&mut self.activations, &self.layout)?;
+        out.extend_from_slice(&values[..frames * weights.config.d_model]);
         Ok(frames)
     }
 

@@ -2,12 +2,12 @@
 
 use std::cell::{Cell, RefCell};
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor, bail};
+use candle_core::{CpuStorage, InplaceOp1, Layout, Result, bail};
 
+use super::Int8Weights;
 use super::layer::{LayerState, LayerWeights};
 use super::scratch::Scratch;
 use super::subsampling::SubsamplingState;
-use super::{EncoderError, Int8Weights};
 use crate::nn::Isa;
 
 /// What a layer works on.
@@ -88,18 +88,10 @@ impl InplaceOp1 for SubsamplingOp<'_> {
     }
 }
 
-fn values<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
+/// The activations.
+pub(super) fn values<'a>(storage: &'a mut CpuStorage, layout: &Layout) -> Result<&'a mut [f32]> {
     match (storage, layout.contiguous_offsets()) {
         (CpuStorage::F32(values), Some((start, end))) => Ok(&mut values[start..end]),
         _ => bail!("the activations are not contiguous f32 values"),
     }
-}
-
-/// Appends the first `len` values of the activations to `out`.
-pub(super) fn read(activations: &Tensor, len: usize, out: &mut Vec<f32>) -> std::result::Result<(), EncoderError> {
-    let (storage, layout) = activations.storage_and_layout();
-    if let (Storage::Cpu(CpuStorage::F32(values)), Some((start, _))) = (&*storage, layout.contiguous_offsets()) {
-        out.extend_from_slice(&values[start..start + len]);
-    }
-    Ok(())
 }
