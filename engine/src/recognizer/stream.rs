@@ -171,7 +171,8 @@ impl Stream {
             for &token in &self.buffers.tokens {
                 changed |= self.assembler.push(token, self.timeline.base, self.engine.tokens());
             }
-            self.assembler.advance_to(self.timeline.at_frame(self.search.frames()));
+            // The last frame of a stream stands for more audio than there was.
+            self.assembler.advance_to(self.timeline.at_frame(self.search.frames()).min(self.timeline.now()));
             if started && let Some(word) = self.assembler.hypothesis().words().first() {
                 self.outbox.speech_started(word.start);
             }
@@ -316,7 +317,7 @@ struct Outbox {
     sequence: u64,
     /// What `poll` lent out last.
     lent: Hypothesis,
-    /// Storage of finals that were handed out.
+    /// Storage for finals.
     spare: Vec<Hypothesis>,
 }
 
@@ -326,20 +327,20 @@ enum Queued {
     UtteranceEnd(Duration),
 }
 
-/// Finals whose storage is kept for reuse.
+/// Finals whose storage is made in advance and reused.
 const SPARE: usize = 4;
 
 impl Outbox {
     fn new() -> Self {
         Self {
             queue: VecDeque::with_capacity(16),
-            interim: Hypothesis::default(),
+            interim: Hypothesis::roomy(),
             interim_waits: false,
             interim_is_due: false,
             interim_at: None,
             sequence: 0,
-            lent: Hypothesis::default(),
-            spare: Vec::with_capacity(SPARE),
+            lent: Hypothesis::roomy(),
+            spare: (0..SPARE).map(|_| Hypothesis::roomy()).collect(),
         }
     }
 
@@ -361,7 +362,7 @@ impl Outbox {
 
     /// Queues the first `words` words as a final. It replaces an interim that still waits.
     fn final_of(&mut self, assembler: &mut Assembler, words: usize, set: impl FnOnce(&mut Hypothesis)) {
-        let mut hypothesis = self.spare.pop().unwrap_or_default();
+        let mut hypothesis = self.spare.pop().unwrap_or_else(Hypothesis::roomy);
         assembler.take_words(words, &mut hypothesis);
         self.sequence += 1;
         hypothesis.sequence = self.sequence;

@@ -12,10 +12,6 @@ const PIECE: Duration = Duration::from_millis(160);
 /// Most pieces of one word. Longer runs without a word start are noise; cutting them bounds the memory of a word.
 const LONGEST_WORD: usize = 32;
 
-/// Storage that an utterance of ordinary length does not outgrow.
-const TYPICAL_TEXT: usize = 1024;
-const TYPICAL_WORDS: usize = 192;
-
 /// Builds the hypothesis of the running utterance.
 #[derive(Debug)]
 pub(crate) struct Assembler {
@@ -29,12 +25,7 @@ pub(crate) struct Assembler {
 impl Assembler {
     /// An empty utterance at the start of a stream. `frame` is the duration of an encoder frame.
     pub fn new(frame: Duration) -> Self {
-        let hypothesis = Hypothesis {
-            text: String::with_capacity(TYPICAL_TEXT),
-            words: Vec::with_capacity(TYPICAL_WORDS),
-            ..Hypothesis::default()
-        };
-        Self { hypothesis, frame, boundary: true, pieces_in_word: 0 }
+        Self { hypothesis: Hypothesis::roomy(), frame, boundary: true, pieces_in_word: 0 }
     }
 
     /// Adds a token; frame zero is at `base` in the stream. Returns whether the text changed.

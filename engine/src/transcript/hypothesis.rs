@@ -49,7 +49,16 @@ impl Clone for Hypothesis {
     }
 }
 
+/// Storage that an utterance of ordinary length does not outgrow.
+const TYPICAL_TEXT: usize = 1024;
+const TYPICAL_WORDS: usize = 192;
+
 impl Hypothesis {
+    /// An empty one with storage for an utterance of ordinary length.
+    pub(crate) fn roomy() -> Self {
+        Self { text: String::with_capacity(TYPICAL_TEXT), words: Vec::with_capacity(TYPICAL_WORDS), ..Self::default() }
+    }
+
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.words.clear();

@@ -149,7 +149,8 @@ impl SubsamplingState {
         let channels = config.subsampling_channels;
         let frames = largest_look_ahead(config) + 1;
         let first = config.mel_bins / 2 + 1;
-        let bins = [first / 2 + 1, (first / 2 + 1) / 2 + 1];
+        let second = first / 2 + 1;
+        let bins = [second, second / 2 + 1];
         Self {
             inputs: [config.mel_bins, first * channels, bins[0] * channels].map(RowRing::new),
             bins,
