@@ -1,0 +1,239 @@
+"""Utterances with their alignments, augmentation in the log-mel domain, and batches with frame-wise targets."""
+
+import glob
+import json
+import random
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+import augment
+from model import halve
+from prepare import open_split
+
+PHONES = (
+    "SIL AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY P R S SH T TH UH UW V W Y Z ZH".split()
+)
+PHONE_ID = {phone: number for number, phone in enumerate(PHONES)}
+SLOT_STEP = 2  # mel frames between the phone targets of one encoder frame
+EMIT_DELAY = 3.0  # mel frames of right context a token has at least before it is emitted
+EMIT_JITTER = 4.0
+IGNORE = -100
+
+
+@dataclass
+class Utterance:
+    """One aligned recording: where its features lie, its tokens, when each ends, and the phone of every mel frame."""
+
+    part: int
+    at: int
+    frames: int
+    tokens: np.ndarray
+    ends: np.ndarray
+    phones: np.ndarray
+    text: str
+    corpus: str
+    score: float
+    speech: tuple | None  # first and last frame of speech
+
+
+@dataclass
+class Item:
+    """One training example: features with token ends and phones in the same (warped) frames."""
+
+    mel: np.ndarray
+    tokens: np.ndarray
+    ends: np.ndarray
+    phones: np.ndarray
+
+
+@dataclass
+class Batch:
+    features: torch.Tensor
+    lengths: torch.Tensor
+    tokens: torch.Tensor
+    token_lengths: torch.Tensor
+    emissions: torch.Tensor
+    path: tuple
+    path_labels: torch.Tensor
+    ctc: torch.Tensor
+    phones: torch.Tensor
+
+
+def encoder_frames(frames):
+    return halve(halve(halve(frames)))
+
+
+def token_ends(pieces, words):
+    """The mel frame where each piece ends: letters laid over the phones of their word in proportion."""
+    ends, word, done = [], -1, 0
+    for piece in pieces:
+        if piece.startswith("\u2581"):
+            word, done = word + 1, 0
+            text, start, frames, _, phones = words[word]
+            edges = np.array([p[1] for p in phones] + [start + frames], np.float64)
+        done += len(piece.replace("\u2581", ""))
+        ends.append(np.interp(done / len(text) * len(phones), np.arange(len(edges)), edges))
+    return np.array(ends, np.float32)
+
+
+def load_utterances(folder, parts, tokenizer):
+    """Aligned utterances of `parts`: [(split name, glob of its alignments)]; also the features of each part."""
+    utterances, features, dropped = [], [], 0
+    for number, (name, pattern) in enumerate(parts):
+        index, mel = open_split(folder, name)
+        features.append(mel)
+        by_path = {row["path"]: row for row in index}
+        for path in sorted(glob.glob(str(pattern))):
+            for line in open(path):
+                if not line.endswith("\n"):
+                    continue
+                row = json.loads(line)
+                entry = by_path.get(row["path"])
+                if entry is None or not row["words"]:
+                    dropped += 1
+                    continue
+                pieces = tokenizer.encode(row["text"], out_type=str)
+                phones = np.zeros(entry["frames"], np.uint8)
+                score, frames = 0.0, 0
+                for _, _, length, word_score, spans in row["words"]:
+                    score, frames = score + word_score, frames + length
+                    for phone, start, count in spans:
+                        phones[start : start + count] = PHONE_ID.get(phone.rstrip("012"), 0)
+                spoken = np.flatnonzero(phones)
+                utterances.append(
+                    Utterance(
+                        number, entry["at"], entry["frames"], np.array(tokenizer.encode(row["text"]), np.int64),
+                        token_ends(pieces, row["words"]), phones, row["text"], row["path"].split("/")[0],
+                        score / max(frames, 1), (int(spoken[0]), int(spoken[-1]) + 1) if len(spoken) else None,
+                    )
+                )
+    print(f"{len(utterances)} utterances, {sum(u.frames for u in utterances) / 360000:.2f} h; {dropped} not aligned", flush=True)
+    return utterances, features
+
+
+def load_noise(folder):
+    index, mel = open_split(folder, "noise")
+    return [mel[row["at"] : row["at"] + row["frames"]] for row in index if row["frames"] > 100]
+
+
+class Batches:
+    """Endless batches of about `seconds` of audio; short clips are joined so that words are seen in sequence."""
+
+    def __init__(self, utterances, features, noises, blank, seed=0, weights=None):
+        self.utterances, self.features, self.noises, self.blank = utterances, features, noises, blank
+        self.weights = weights or {}
+        self.random = random.Random(seed)
+        self.rng = np.random.default_rng(seed)
+        self.queue = []
+        self.hours = 0.0
+
+    def epoch(self, seconds, longest):
+        """Groups of utterances, bucketed by length, in random order."""
+        short, items = [], []
+        for utterance in self.utterances:
+            weight = self.weights.get(utterance.corpus, 1.0)
+            for _ in range(int(weight) + (self.random.random() < weight % 1)):
+                if utterance.frames < 200:
+                    short.append(utterance)
+                elif utterance.frames <= longest * 100:
+                    items.append([utterance])
+        self.random.shuffle(short)
+        while short:
+            count = self.random.choice((1, 1, 2, 2, 3, 4, 5))
+            items.append(short[:count])
+            short = short[count:]
+        keyed = sorted((sum(u.frames for u in item) * self.random.uniform(0.95, 1.05), n) for n, item in enumerate(items))
+        groups, group, budget = [], [], 100 * seconds
+        for frames, number in keyed:
+            if group and (len(group) + 1) * frames > budget:
+                groups.append(group)
+                group = []
+            group.append(items[number])
+        groups.append(group)
+        self.random.shuffle(groups)
+        return groups
+
+    def next(self, seconds, longest=18, augmented=1.0):
+        if not self.queue:
+            self.queue = self.epoch(seconds, longest)
+        items = [self.item(group, augmented) for group in self.queue.pop()]
+        self.hours += sum(len(item.mel) for item in items) / 360_000
+        return collate(items, self.blank, self.rng)
+
+    def trim(self, utterance):
+        """First and last frame with most of the silence at the ends cut: it teaches little and costs time."""
+        if self.rng.random() < 0.15 or utterance.speech is None:
+            return 0, utterance.frames
+        lead, trail = self.rng.integers(5, 40), self.rng.integers(15, 45)
+        return max(0, utterance.speech[0] - lead), min(utterance.frames, utterance.speech[1] + trail)
+
+    def item(self, group, augmented):
+        mels, tokens, ends, phones, at = [], [], [], [], 0
+        for u in group:
+            first, last = self.trim(u)
+            mels.append(self.features[u.part][u.at + first : u.at + last].astype(np.float32))
+            tokens.append(u.tokens)
+            ends.append(u.ends + (at - first))
+            phones.append(u.phones[first:last])
+            at += last - first
+        item = Item(np.concatenate(mels), np.concatenate(tokens), np.concatenate(ends), np.concatenate(phones))
+        return augment.augment(item, self.noises, self.rng) if self.rng.random() < augmented else item
+
+
+def emission_frames(ends, frames, rng):
+    """Encoder frame of every token: the first that sees a little past the token's end; never decreasing."""
+    delayed = ends + EMIT_DELAY + rng.uniform(0, EMIT_JITTER, len(ends))
+    return np.clip(np.maximum.accumulate(np.ceil(delayed / 8)), 0, frames - 1).astype(np.int64)
+
+
+def ctc_labels(tokens, emissions, frames, blank):
+    """Frame labels with one frame a token, a blank between repeated ones; blank elsewhere; None if too dense."""
+    labels = np.full(frames, blank, np.int64)
+    last, before = -1, blank
+    for token, frame in zip(tokens, emissions):
+        frame = max(frame, last + (2 if token == before else 1))
+        if frame >= frames:
+            return np.full(frames, IGNORE, np.int64)
+        labels[frame] = token
+        last, before = frame, token
+    return labels
+
+
+def collate(items, blank, rng):
+    frames = [len(item.mel) for item in items]
+    encoder = [encoder_frames(n) for n in frames]
+    longest, most = max(encoder), max(len(item.tokens) for item in items)
+    features = np.zeros((len(items), max(frames), items[0].mel.shape[1]), np.float32)
+    tokens = np.full((len(items), most), 0, np.int64)
+    emissions = np.full((len(items), most), 0, np.int64)
+    ctc = np.full((len(items), longest), IGNORE, np.int64)
+    phones = np.full((len(items), longest, 8 // SLOT_STEP), IGNORE, np.int64)
+    rows, times, states, labels = [], [], [], []
+    for b, item in enumerate(items):
+        count, n_tokens = encoder[b], len(item.tokens)
+        features[b, : frames[b]] = item.mel
+        tokens[b, :n_tokens] = item.tokens
+        emit = emission_frames(item.ends, count, rng)
+        emissions[b, :n_tokens] = emit
+        ctc[b, :count] = ctc_labels(item.tokens, emit, count, blank)
+        slot = 8 * np.arange(count)[:, None] - 8 + SLOT_STEP * np.arange(8 // SLOT_STEP)[None]
+        inside = (slot >= 0) & (slot < frames[b])
+        labels_here = item.phones[np.clip(slot, 0, frames[b] - 1)].astype(np.int64)
+        phones[b, :count] = np.where(inside, labels_here, IGNORE)
+        # The aligned path through the lattice: every token at its frame, a blank that ends each frame.
+        order = np.argsort(np.concatenate([emit, np.arange(count) + 0.5]), kind="stable")
+        time = np.concatenate([emit, np.arange(count)])[order]
+        label = np.concatenate([item.tokens, np.full(count, blank)])[order]
+        is_token = order < n_tokens
+        rows.append(np.full(len(order), b))
+        times.append(time)
+        states.append(np.cumsum(is_token) - is_token)
+        labels.append(label)
+    path = tuple(torch.from_numpy(np.concatenate(x).astype(np.int64)) for x in (rows, times, states))
+    return Batch(
+        torch.from_numpy(features), torch.tensor(frames), torch.from_numpy(tokens),
+        torch.tensor([len(item.tokens) for item in items]), torch.from_numpy(emissions), path,
+        torch.from_numpy(np.concatenate(labels)), torch.from_numpy(ctc), torch.from_numpy(phones),
+    )

@@ -1,0 +1,98 @@
+"""Checks of the network and its loss: python -m unittest (in this folder)."""
+
+import itertools
+import unittest
+from types import SimpleNamespace
+
+import torch
+
+from loss import banded_transducer_loss
+from model import Config, Transducer, export_state
+
+torch.set_num_threads(1)
+
+
+def small_model(**changes):
+    torch.manual_seed(0)
+    config = Config(d_model=32, n_layers=2, n_heads=2, d_ff=64, subsampling_channels=16, pred_hidden=16, joint_hidden=16,
+                    vocab_size=16, left_context=8, **changes)
+    return Transducer(config).eval()
+
+
+class EncoderTest(unittest.TestCase):
+    @torch.no_grad()
+    def test_padded_batch_equals_single_utterances(self):
+        model = small_model()
+        lengths = torch.tensor([300, 211, 96])
+        features = torch.randn(3, 300, 80) * 3 - 8
+        for look_ahead in (0, 3, 13):
+            batch, frames = model.encoder(features, lengths, look_ahead)
+            for row, length in enumerate(lengths):
+                single, _ = model.encoder(features[row : row + 1, :length], lengths[row : row + 1], look_ahead)
+                self.assertEqual(single.shape[1], frames[row])
+                torch.testing.assert_close(batch[row, : frames[row]], single[0], atol=1e-4, rtol=1e-4)
+
+    @torch.no_grad()
+    def test_output_depends_on_its_chunk_and_left_context_only(self):
+        model = small_model()
+        features = torch.randn(1, 400, 80) * 3 - 8
+        length = torch.tensor([400])
+        for look_ahead in (0, 1, 6):
+            chunk = look_ahead + 1
+            last = 3 * chunk - 1  # last frame of the third chunk; it sees mel frames up to 8 * last
+            before, _ = model.encoder(features, length, look_ahead)
+            changed = features.clone()
+            changed[:, 8 * last + 1 :] += 1
+            after, _ = model.encoder(changed, length, look_ahead)
+            difference = (before - after).abs().amax((0, 2))
+            self.assertLess(difference[: last + 1].max(), 1e-5)
+            self.assertGreater(difference[last + 1], 1e-3)
+
+    @torch.no_grad()
+    def test_export_folds_the_input_normalisation(self):
+        model = small_model(input_mean=-12.5, input_scale=0.3)
+        plain = small_model(input_mean=0.0, input_scale=1.0)
+        plain.load_state_dict(export_state(model.state_dict(), model.config), strict=False)
+        features, length = torch.randn(1, 80, 80) * 3 - 8, torch.tensor([80])
+        torch.testing.assert_close(
+            plain.encoder(features, length, 3)[0], model.encoder(features, length, 3)[0], atol=1e-3, rtol=1e-3
+        )
+
+
+class LossTest(unittest.TestCase):
+    def test_band_equals_the_sum_over_all_its_paths(self):
+        torch.manual_seed(0)
+        blank, joint_size = 6, 8
+        output = torch.nn.Linear(joint_size, blank + 1)
+
+        def joint(encoded, predicted):
+            return output(torch.relu(encoded + predicted))
+
+        encoded, predicted = torch.randn(2, 5, joint_size), torch.randn(2, 4, joint_size)
+        tokens, counts = torch.tensor([[1, 2, 3], [4, 0, 0]]), torch.tensor([3, 1])
+        emissions, frames = torch.tensor([[1, 1, 3], [2, 0, 0]]), torch.tensor([5, 4])
+        batch = SimpleNamespace(tokens=tokens, token_lengths=counts, emissions=emissions)
+        for before, after in ((9, 9), (1, 1), (0, 0)):
+            expected = 0.0
+            for row in range(2):
+                scores = []
+                for times in itertools.combinations_with_replacement(range(int(frames[row])), int(counts[row])):
+                    if all(e - before <= t <= e + after for t, e in zip(times, emissions[row].tolist())):
+                        scores.append(self.path_score(joint, encoded[row], predicted[row], tokens[row], times, frames[row], blank))
+                expected -= torch.logsumexp(torch.stack(scores), 0)
+            got = banded_transducer_loss(joint, encoded, predicted, frames, batch, blank, before, after)
+            self.assertAlmostEqual(float(got), float(expected / counts.sum()), places=4)
+
+    @staticmethod
+    def path_score(joint, encoded, predicted, tokens, times, frames, blank):
+        score, emitted = 0.0, 0
+        for frame in range(int(frames)):
+            while emitted < len(times) and times[emitted] == frame:
+                score = score + joint(encoded[frame], predicted[emitted]).log_softmax(-1)[tokens[emitted]]
+                emitted += 1
+            score = score + joint(encoded[frame], predicted[emitted]).log_softmax(-1)[blank]
+        return score
+
+
+if __name__ == "__main__":
+    unittest.main()

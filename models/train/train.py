@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+"""Train the streaming transducer from forced alignments on a CPU, resumable at any time.
+
+    train.py --data DATA --part train:ALIGNED.*.jsonl --run RUN --end 2026-01-31T18:00
+
+Phase 1 (until --lattice-from, a fraction of the time): cross-entropy of the phone head, of the CTC head along the
+alignment, and of the transducer along the one aligned path. Phase 2: the transducer loss summed over all paths within
+a band about the alignment (loss.py), the others fading. One look-ahead is drawn a batch.
+One single-threaded process a worker computes gradients of its own batches, which are averaged every step: on a few cores
+this is half as fast again as threads inside each operation, and suffers less from other programs.
+Writes RUN/ckpt.pt (averaged weights, NeMo's names), RUN/resume.pt, RUN/log.txt.
+"""
+
+import argparse
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+import sentencepiece
+import torch
+import torch.distributed
+import torch.nn.functional as F
+
+from data import IGNORE, Batches, encoder_frames, load_noise, load_utterances
+from loss import banded_transducer_loss
+from model import Config, Transducer, export_state, greedy_decode
+from prepare import open_split
+
+DEV_SETS = {"librispeech": "librispeech", "common_voice": "common_voice", "nonnative": "speechocean"}
+
+
+def word_errors(reference, hypothesis):
+    """Levenshtein distance of two word lists."""
+    row = list(range(len(hypothesis) + 1))
+    for i, word in enumerate(reference, 1):
+        diagonal, row[0] = row[0], i
+        for j, other in enumerate(hypothesis, 1):
+            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+    return row[-1]
+
+
+class DevSets:
+    """The development recordings, decoded greedily in batches."""
+
+    def __init__(self, folder, limit):
+        index, mel = open_split(folder, "dev")
+        self.sets = {}
+        for name, marker in DEV_SETS.items():
+            rows = [r for r in index if marker in r["path"].split("/")[0]]
+            rows = sorted(rows, key=lambda r: r["path"])
+            rows = rows[:: max(1, len(rows) // limit)][:limit] if limit else rows
+            rows.sort(key=lambda r: r["frames"])
+            self.sets[name] = [(torch.from_numpy(mel[r["at"] : r["at"] + r["frames"]].astype("float32")), r["text"]) for r in rows]
+
+    def measure(self, model, tokenizer, look_ahead, batch_size=24):
+        """{set: WER in percent}, and a few (reference, hypothesis) pairs."""
+        rates, examples = {}, []
+        for name, rows in self.sets.items():
+            errors = words = 0
+            for at in range(0, len(rows), batch_size):
+                part = rows[at : at + batch_size]
+                features = torch.nn.utils.rnn.pad_sequence([f for f, _ in part], batch_first=True)
+                decoded = greedy_decode(model, features, torch.tensor([len(f) for f, _ in part]), look_ahead)
+                for (_, text), tokens in zip(part, decoded):
+                    hypothesis = tokenizer.decode(tokens)
+                    errors += word_errors(text.split(), hypothesis.split())
+                    words += len(text.split())
+                    examples.append((name, text, hypothesis))
+            rates[name] = round(100 * errors / max(words, 1), 1)
+        return rates, examples
+
+
+class Average:
+    """Exponential moving average of the weights, with a short memory at first."""
+
+    def __init__(self, model, decay):
+        self.decay, self.steps = decay, 0
+        self.model = model
+        self.weights = {name: p.detach().clone() for name, p in model.named_parameters()}
+
+    def update(self):
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.weights.values()), [p.detach() for p in self.model.parameters()], 1 - decay)
+
+
+class Workers:
+    """Averages gradients over the worker processes; worker 0 starts the others."""
+
+    def __init__(self, rank, count):
+        self.rank, self.count, self.children = rank, count, []
+        if count == 1:
+            return
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        port = int(os.environ.setdefault("LINNET_TRAIN_PORT", str(20000 + os.getpid() % 20000)))
+        if rank == 0:
+            for other in range(1, count):
+                self.children.append(subprocess.Popen([sys.executable, *sys.argv, "--rank", str(other)]))
+        torch.distributed.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=count)
+
+    def broadcast(self, model):
+        """Give every worker the weights of worker 0."""
+        if self.count > 1:
+            for parameter in model.parameters():
+                torch.distributed.broadcast(parameter.data, 0)
+
+    def reduce(self, model, hours, stop):
+        """Average the gradients in place; returns the hours of all workers and whether worker 0 wants to stop."""
+        if self.count == 1:
+            return hours, stop
+        gradients = [p.grad for p in model.parameters()]
+        flat = torch.cat([g.flatten() for g in gradients] + [torch.tensor([hours, float(stop and self.rank == 0)])])
+        torch.distributed.all_reduce(flat)
+        at = 0
+        for gradient in gradients:
+            gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient)).div_(self.count)
+            at += gradient.numel()
+        return float(flat[-2]), bool(flat[-1] > 0)
+
+
+def save(value, path):
+    """Write atomically."""
+    torch.save(value, f"{path}.part")
+    os.replace(f"{path}.part", path)
+
+
+class Trainer:
+    def __init__(self, args):
+        self.args = args
+        self.workers = Workers(args.rank, args.workers)
+        torch.manual_seed(args.seed)
+        random.seed(args.seed + args.rank)
+        self.run = Path(args.run)
+        self.run.mkdir(parents=True, exist_ok=True)
+        self.tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(Path(args.data) / "tokens.model"))
+        self.config = Config(vocab_size=self.tokenizer.vocab_size(), dropout=args.dropout)
+        self.model = Transducer(self.config)
+        self.average = Average(self.model, args.average)
+        self.evaluated = Transducer(self.config).eval()
+        decayed = [p for p in self.model.parameters() if p.ndim > 1]
+        plain = [p for p in self.model.parameters() if p.ndim <= 1]
+        groups = [{"params": decayed, "weight_decay": args.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+        self.optimizer = torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.98), foreach=True)
+        self.step, self.hours, self.dev_rates = 0, 0.0, {}
+        self.end = datetime.fromisoformat(args.end).replace(tzinfo=timezone.utc).timestamp()
+        self.begin = time.time()
+        if (self.run / "resume.pt").exists() and not args.fresh:
+            self.resume(torch.load(self.run / "resume.pt", weights_only=False))
+        elif args.init:
+            self.start_from(torch.load(args.init, weights_only=False))
+        self.dev = DevSets(args.data, args.dev_limit)
+        self.workers.broadcast(self.model)
+        self.stop = False
+        signal.signal(signal.SIGTERM, self.on_signal)
+        signal.signal(signal.SIGINT, self.on_signal)
+
+    def on_signal(self, *_):
+        self.stop = True
+
+    def start_from(self, state):
+        """Weights only: a new schedule begins."""
+        raw = {name: value.float() for name, value in state["model"].items()}
+        self.model.load_state_dict(raw)
+        self.average.weights = {name: value.float() for name, value in state["average"].items()}
+        self.average.steps = state["step"]
+        self.step, self.hours = state["step"], state["hours"]
+
+    def resume(self, state):
+        self.start_from(state)
+        self.optimizer.load_state_dict(state["optimizer"])
+        for group in self.optimizer.param_groups:
+            group["weight_decay"] = self.args.weight_decay if group["weight_decay"] else 0.0
+        self.begin = state["begin"] if not self.args.new_schedule else self.begin
+        self.log(f"resumed at step {self.step}, {self.hours:.1f} h")
+
+    def log(self, line):
+        if self.args.rank:
+            return
+        line = f"{datetime.now(timezone.utc):%H:%M:%S} {line}"
+        print(line, flush=True)
+        with open(self.run / "log.txt", "a") as to:
+            to.write(line + "\n")
+
+    def save(self, name="ckpt.pt", resume=True):
+        config = self.config.to_dict()
+        pieces = [self.tokenizer.id_to_piece(n) for n in range(self.config.vocab_size)]
+        facts = {"step": self.step, "hours_seen": round(self.hours, 2), "dev": self.dev_rates}
+        save({"config": config, "tokens": pieces, "model": export_state(self.average.weights, self.config), **facts}, self.run / name)
+        if resume:
+            state = {"model": self.model.state_dict(), "average": self.average.weights, "step": self.step, "hours": self.hours}
+            save({**state, "optimizer": self.optimizer.state_dict(), "begin": self.begin}, self.run / "resume.pt")
+            half = {key: {n: v.half() for n, v in state[key].items()} for key in ("model", "average")}
+            save({**state, **half, "config": config, "tokens": pieces}, self.run / "resume_f16.pt")
+
+    def evaluate(self, look_ahead):
+        self.evaluated.load_state_dict(self.average.weights)
+        rates, examples = self.dev.measure(self.evaluated, self.tokenizer, look_ahead)
+        self.dev_rates[look_ahead] = rates
+        self.log(f"dev look-ahead {look_ahead}: {rates}")
+        for name, text, hypothesis in random.Random(self.step).sample(examples, 4):
+            self.log(f"   [{name}] {text}  =>  {hypothesis}")
+
+    def fraction(self):
+        return min(1.0, max(0.0, (time.time() - self.begin) / (self.end - self.begin)))
+
+    def learning_rate(self, fraction, steps):
+        warm = min(1.0, (steps + 1) / self.args.warmup)
+        return self.args.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * fraction)))
+
+    def losses(self, batch, look_ahead, lattice):
+        """{name: loss} of one batch; `lattice` takes the banded transducer loss instead of the single path."""
+        model = self.model
+        encoded, lengths = model.encoder(batch.features, batch.lengths, look_ahead)
+        start = torch.full((len(batch.tokens), 1), model.blank)
+        predicted, _ = model.predict(torch.cat([start, batch.tokens], 1))
+        projected = model.joint.enc(encoded)
+        out = {}
+        if lattice:
+            out["lattice"] = banded_transducer_loss(model.joint, projected, predicted, lengths, batch, model.blank)
+        row, frame, state = batch.path
+        logits = model.joint(projected[row, frame], predicted[row, state])
+        out["path"] = F.cross_entropy(logits, batch.path_labels)
+        frames = (batch.ctc != IGNORE).sum().clamp(min=1)  # none where every clip is too dense for CTC
+        logits_ctc = model.ctc_decoder(encoded).flatten(0, 1)
+        out["ctc"] = F.cross_entropy(logits_ctc, batch.ctc.flatten(), ignore_index=IGNORE, reduction="sum") / frames
+        phones = model.aux_phone(encoded).view(-1, self.config.phones)
+        out["phone"] = F.cross_entropy(phones, batch.phones.flatten(), ignore_index=IGNORE)
+        with torch.no_grad():
+            token = batch.path_labels != model.blank
+            out["token_accuracy"] = (logits.argmax(-1) == batch.path_labels)[token].float().mean()
+        return out
+
+    def train(self):
+        args = self.args
+        parts = [part.split(":", 1) for part in args.part]
+        utterances, features = load_utterances(args.data, parts, self.tokenizer)
+        if args.drop:
+            bad = set(json.load(open(args.drop)))
+            utterances = [u for u in utterances if (u.part, u.at) not in bad]
+        weights = dict((k, float(v)) for k, v in (w.split("=") for w in args.weight))
+        batches = Batches(utterances, features, load_noise(args.data), self.model.blank, seed=args.seed + self.step + 7919 * args.rank, weights=weights)
+        if self.step == 0:
+            sample = batches.next(60, augmented=0.0)
+            batches.queue.clear()
+            self.model.encoder.pre_encode.initialise(sample.features, sample.lengths)
+            self.workers.broadcast(self.model)
+            self.average = Average(self.model, args.average)
+        self.log(f"parameters {sum(p.numel() for p in self.model.parameters()) / 1e6:.2f} M, hours of data "
+                 f"{sum(u.frames for u in utterances) / 360000:.2f}")
+        sums, count, hours = {}, 0, 0.0
+        reported = saved = evaluated = time.time()
+        first = self.step if args.new_schedule else 0
+        finished = False
+        while not finished:
+            fraction = self.fraction()
+            longest = args.longest if fraction > args.short_until else 8
+            before = batches.hours
+            augmented = args.augment if fraction > args.plain_until else 0.0
+            batch = batches.next(args.seconds, longest, augmented)
+            look_ahead = random.choice(args.look_aheads)
+            lattice = fraction >= args.lattice_from
+            losses = self.losses(batch, look_ahead, lattice)
+            fade = max(0.0, 1 - fraction)
+            if fraction < args.phones_until:
+                total = losses["phone"] + 0.05 * losses["path"] + 0.05 * losses["ctc"]
+            elif lattice:
+                total = losses["lattice"] + args.path_after * losses["path"] + 0.3 * losses["ctc"] + 0.3 * fade * losses["phone"]
+            else:
+                total = losses["path"] + 0.3 * losses["ctc"] + (0.2 + 0.4 * fade) * losses["phone"]
+            self.optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            new_hours, finished = self.workers.reduce(self.model, batches.hours - before, self.stop or time.time() > self.end)
+            norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), args.clip)
+            rate = self.learning_rate(fraction, self.step - first)
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            if math.isfinite(float(norm)):
+                self.optimizer.step()
+                self.average.update()
+            self.step += 1
+            self.hours += new_hours
+            if self.args.rank:
+                continue
+            count += 1
+            hours += new_hours
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(value)
+            now = time.time()
+            if now - reported > 30:
+                speed = hours / (now - reported)  # hours a second
+                means = " ".join(f"{name} {value / count:.3f}" for name, value in sums.items())
+                self.log(f"step {self.step} {self.hours:.1f} h lr {rate:.5f} {means} norm {float(norm):.2f} {3600 * speed:.0f} h/h")
+                sums, count, hours, reported = {}, 0, 0.0, now
+            if now - saved > 150:
+                self.save()
+                saved = time.time()
+            if now - evaluated > 60 * args.evaluate_every:
+                self.evaluate(random.choice([1, 3, 13]))
+                evaluated = time.time()
+        if self.args.rank:
+            return
+        self.save()
+        for look_ahead in (3, 13):
+            self.evaluate(look_ahead)
+        self.save()
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--part", action="append", required=True, help="split:alignments, e.g. train:aligned.*.jsonl")
+    parser.add_argument("--run", required=True)
+    parser.add_argument("--end", required=True, help="UTC time at which the schedule ends, ISO 8601")
+    parser.add_argument("--init", help="start from the weights of a resume file, with a new schedule")
+    parser.add_argument("--fresh", action="store_true", help="ignore RUN/resume.pt")
+    parser.add_argument("--new-schedule", action="store_true", help="resume, but begin the schedule now")
+    parser.add_argument("--drop", help="JSON list of [part, first frame] of utterances to leave out")
+    parser.add_argument("--weight", action="append", default=[], help="corpus=repeats an epoch, e.g. synth=0.5")
+    parser.add_argument("--look-aheads", type=int, nargs="+", default=[0, 1, 3, 6, 13])
+    parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--warmup", type=int, default=200)
+    parser.add_argument("--weight-decay", type=float, default=0.01)
+    parser.add_argument("--dropout", type=float, default=0.0)
+    parser.add_argument("--clip", type=float, default=2.0)
+    parser.add_argument("--average", type=float, default=0.998)
+    parser.add_argument("--seconds", type=float, default=50)
+    parser.add_argument("--longest", type=float, default=18)
+    parser.add_argument("--short-until", type=float, default=0.05, help="fraction of the time with clips up to 8 s only")
+    parser.add_argument("--phones-until", type=float, default=0.06, help="fraction of the time spent on phones first")
+    parser.add_argument("--plain-until", type=float, default=0.2, help="fraction of the time without augmentation")
+    parser.add_argument("--augment", type=float, default=0.5, help="share of augmented examples after that")
+    parser.add_argument("--lattice-from", type=float, default=0.35)
+    parser.add_argument("--path-after", type=float, default=0.3)
+    parser.add_argument("--dev-limit", type=int, default=48)
+    parser.add_argument("--evaluate-every", type=float, default=8, help="minutes")
+    parser.add_argument("--workers", type=int, default=1, help="processes of one thread each")
+    parser.add_argument("--rank", type=int, default=0, help="set by worker 0 for the others")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--random-only", action="store_true", help="write RUN/random.pt and stop")
+    return parser.parse_args()
+
+
+def main():
+    args = parse()
+    torch.set_num_threads(1)
+    trainer = Trainer(args)
+    if args.random_only:
+        trainer.save("random.pt", resume=False)
+        return
+    trainer.train()
+
+
+if __name__ == "__main__":
+    main()
