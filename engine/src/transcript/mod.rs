@@ -1,6 +1,6 @@
 //! Tokens to words, words to interim and final text.
 //!
-//! The [`Assembler`] turns the tokens of the search into the words of a [`Hypothesis`]: subword pieces are joined,
+//! The assembler turns the tokens of the search into the words of a [`Hypothesis`]: subword pieces are joined,
 //! frames become times, token posteriors become word confidences.
 
 mod assembler;

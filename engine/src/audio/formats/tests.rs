@@ -43,8 +43,11 @@ fn wav(chunks: &[Vec<u8>]) -> Vec<u8> {
     [&b"RIFF"[..], &(body.len() as u32).to_le_bytes(), &body].concat()
 }
 
-/// -1, -0.5, 0 and 0.5 in each encoding, with the tag and bits that a WAV header has for it.
-fn encoded() -> Vec<(Encoding, u16, u16, Vec<u8>, Vec<f32>)> {
+/// An encoding, its format tag and bits in a WAV header, bytes, and the samples that they stand for.
+type Encoded = (Encoding, u16, u16, Vec<u8>, Vec<f32>);
+
+/// -1, -0.5, 0 and 0.5 in each encoding.
+fn encoded() -> Vec<Encoded> {
     let values = [-1.0f64, -0.5, 0.0, 0.5];
     let bytes = |encode: &dyn Fn(f64) -> Vec<u8>| values.iter().flat_map(|&x| encode(x)).collect::<Vec<u8>>();
     let exact: Vec<f32> = values.iter().map(|&x| x as f32).collect();

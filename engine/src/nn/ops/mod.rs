@@ -1,6 +1,6 @@
 //! Operations on `f32` slices, vectorized for the machine at hand.
 //!
-//! Each is written once over [`Simd`](super::simd::Simd) and compiled for every instruction set. Results of different
+//! Each is written once over a vector trait and compiled for every instruction set. Results of different
 //! instruction sets differ by rounding only. Nothing is allocated.
 
 mod activation;
