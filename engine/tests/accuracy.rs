@@ -14,7 +14,11 @@ const CLIPS: usize = 40;
 /// Points of word error rate that a set may be above its baseline.
 const TOLERANCE: f64 = 1.0;
 
-fn word_error_rate(folder: &Path) -> f64 {
+/// Words that may change with the rounding of another instruction set, which are more than a point of a small set.
+const ROUNDING_WORDS: f64 = 2.0;
+
+/// Word error rate in percent, and what a word counts.
+fn word_error_rate(folder: &Path) -> (f64, f64) {
     let engine = default_engine();
     let (mut errors, mut words) = (0, 0);
     for (file, reference) in read_transcripts(folder).iter().take(CLIPS) {
@@ -22,7 +26,7 @@ fn word_error_rate(folder: &Path) -> f64 {
         errors += word_errors(reference, heard.text());
         words += reference.split_whitespace().count();
     }
-    100.0 * errors as f64 / words as f64
+    (100.0 * errors as f64 / words as f64, 100.0 / words as f64)
 }
 
 #[test]
@@ -39,10 +43,10 @@ fn word_error_rate_is_within_a_point_of_the_baseline() {
             println!("skipped {set}: {} is not here", folder.display());
             continue;
         }
-        let measured = word_error_rate(&folder);
+        let (measured, word) = word_error_rate(&folder);
         println!("{set}: {measured:.2} % WER, baseline {expected:.2} %");
         assert!(
-            measured <= expected + TOLERANCE,
+            measured <= expected + TOLERANCE.max(ROUNDING_WORDS * word),
             "{set}: {measured:.2} % WER against {expected:.2} % in {}; if that is meant, change it in the same commit",
             path.display()
         );
