@@ -1,64 +1,18 @@
 //! What runs per block of audio allocates nothing once warm: the ring on both sides, the resampler, the features.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
 
+use counting::allocations;
 use linnet::audio::resample::Resampler;
 use linnet::audio::ring::ring;
 use linnet::features::LogMel;
 use linnet::model::config::FeatureConfig;
 
-/// The system's allocator, counting the calls of each thread.
-struct Counting;
-
-thread_local! {
-    static CALLS: Cell<u64> = const { Cell::new(0) };
-}
-
-fn count() {
-    CALLS.with(|calls| calls.set(calls.get() + 1));
-}
-
-// SAFETY: every call goes on to the system's allocator unchanged; counting touches a thread-local without allocating.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are those that System asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count();
-        // SAFETY: as above; the pointer came from System.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as above; the pointer came from System.
-        unsafe { System.realloc(pointer, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn calls_during(work: impl FnOnce()) -> u64 {
-    let before = CALLS.with(Cell::get);
-    work();
-    CALLS.with(Cell::get) - before
-}
-
-#[test]
-fn the_counter_counts() {
-    assert_eq!(calls_during(|| drop(std::hint::black_box(vec![0u8; 100]))), 2);
-}
-
 #[test]
 fn ring_of_blocks() {
     let (mut producer, mut consumer) = ring(480, 8);
     let mut out = Vec::with_capacity(480);
-    let calls = calls_during(|| {
+    let calls = allocations(|| {
         for size in (1..2000).step_by(37) {
             producer.push(&[0.25f32; 2000][..size]);
             producer.push(&[1i16; 100]);
@@ -84,7 +38,7 @@ fn resampler() {
     for rate_hz in [8_000, 16_000, 44_100, 48_000, 192_000] {
         let mut resampler = Resampler::new(rate_hz, 2, 16_000).unwrap();
         let mut out = Vec::with_capacity(48_000);
-        let calls = calls_during(|| {
+        let calls = allocations(|| {
             for size in (0..3_000).step_by(171) {
                 out.clear();
                 resampler.push(&[0.25f32; 3_000][..size], &mut out);
@@ -110,7 +64,7 @@ fn features() {
     })
     .unwrap();
     let mut out = Vec::with_capacity(80 * 100);
-    let calls = calls_during(|| {
+    let calls = allocations(|| {
         for size in (0..8_000).step_by(171) {
             out.clear();
             log_mel.push(&[0.25; 8_000][..size], &mut out);

@@ -1,11 +1,12 @@
 //! Once a stream exists, the int8 encoder and the head allocate nothing, at any look-ahead.
 #![cfg(feature = "reference")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod counting;
+
 use std::path::Path;
 use std::sync::Arc;
 
+use counting::allocations;
 use linnet::model::checkpoint::Checkpoint;
 use linnet::model::encoder::Encoder;
 use linnet::model::encoder::int8::{Int8Encoder, Int8Weights};
@@ -13,41 +14,8 @@ use linnet::model::file::ModelFile;
 use linnet::model::head::{Int8Head, TransducerHead};
 use linnet::model::pack::pack;
 
-/// The system's allocator, counting the allocations of each thread.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is handed to `System` unchanged; counting touches a thread-local cell that never allocates.
-unsafe impl GlobalAlloc for Counting {
-    // SAFETY: the caller's promises are those of `System`.
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: as promised by the caller.
-        unsafe { System.alloc(layout) }
-    }
-
-    // SAFETY: the caller's promises are those of `System`.
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as promised by the caller; `pointer` came from `System`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.with(Cell::get);
-    work();
-    ALLOCATIONS.with(Cell::get) - before
-}
-
 #[test]
 fn a_step_allocates_nothing() {
-    assert!(allocations(|| drop(std::hint::black_box(vec![0_u8; 100]))) > 0, "the counter counts");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/parity-checkpoint.safetensors");
     let file = ModelFile::from_bytes(pack(&Checkpoint::open(path).unwrap()).unwrap()).unwrap();
     let config = file.config().clone();
