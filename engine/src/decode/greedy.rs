@@ -169,20 +169,8 @@ mod tests {
     }
 
     impl TransducerHead for Copying {
-        fn vocab_size(&self) -> usize {
-            3
-        }
-        fn frame_width(&self) -> usize {
-            4
-        }
-        fn joiner_width(&self) -> usize {
-            4
-        }
-        fn new_state(&self) -> HeadState {
-            HeadState::for_tests(&self.config)
-        }
-        fn new_scratch(&self) -> HeadScratch {
-            HeadScratch::for_tests(&self.config)
+        fn config(&self) -> &ModelConfig {
+            &self.config
         }
         fn start(&self, state: &mut HeadState, _: &mut HeadScratch) {
             state.cells_mut()[0] = -1.0;

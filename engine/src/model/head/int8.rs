@@ -32,29 +32,8 @@ impl Int8Head {
 }
 
 impl TransducerHead for Int8Head {
-    fn vocab_size(&self) -> usize {
-        self.config.vocab_size
-    }
-
-    fn frame_width(&self) -> usize {
-        self.config.encoder.d_model
-    }
-
-    fn joiner_width(&self) -> usize {
-        self.config.joiner.hidden
-    }
-
-    fn new_state(&self) -> HeadState {
-        HeadState::new(&self.config)
-    }
-
-    fn new_scratch(&self) -> HeadScratch {
-        HeadScratch::new(&self.config)
-    }
-
-    fn start(&self, state: &mut HeadState, scratch: &mut HeadScratch) {
-        state.clear();
-        self.advance(self.config.vocab_size as u32, state, scratch);
+    fn config(&self) -> &ModelConfig {
+        &self.config
     }
 
     fn advance(&self, token: u32, state: &mut HeadState, scratch: &mut HeadScratch) {

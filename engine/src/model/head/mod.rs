@@ -17,23 +17,39 @@ use crate::nn::Rows;
 /// Tokens are `0..vocab_size()`, the blank is `vocab_size()`. The weights are immutable; what a hypothesis needs is in
 /// a [`HeadState`], what a call needs is in a [`HeadScratch`], both preallocated by the caller.
 pub trait TransducerHead: Send + Sync {
+    /// The shape of the model.
+    fn config(&self) -> &ModelConfig;
+
     /// Number of tokens without the blank.
-    fn vocab_size(&self) -> usize;
+    fn vocab_size(&self) -> usize {
+        self.config().vocab_size
+    }
 
     /// Width of an encoder frame.
-    fn frame_width(&self) -> usize;
+    fn frame_width(&self) -> usize {
+        self.config().encoder.d_model
+    }
 
     /// Inner width of the joiner, the width of a projected frame.
-    fn joiner_width(&self) -> usize;
+    fn joiner_width(&self) -> usize {
+        self.config().joiner.hidden
+    }
 
     /// Space for the state of one hypothesis. Call [`TransducerHead::start`] before its first use.
-    fn new_state(&self) -> HeadState;
+    fn new_state(&self) -> HeadState {
+        HeadState::new(self.config())
+    }
 
     /// Working space; one for each thread serves any number of states.
-    fn new_scratch(&self) -> HeadScratch;
+    fn new_scratch(&self) -> HeadScratch {
+        HeadScratch::new(self.config())
+    }
 
     /// Sets `state` to the start of an utterance: the predictor has seen the blank.
-    fn start(&self, state: &mut HeadState, scratch: &mut HeadScratch);
+    fn start(&self, state: &mut HeadState, scratch: &mut HeadScratch) {
+        state.clear();
+        self.advance(self.vocab_size() as u32, state, scratch);
+    }
 
     /// Runs the predictor over one more token and projects its output for the joiner. A token out of range counts as
     /// the blank.
@@ -109,22 +125,11 @@ impl HeadScratch {
 
 #[cfg(test)]
 impl HeadState {
-    pub(crate) fn for_tests(config: &ModelConfig) -> Self {
-        Self::new(config)
-    }
-
     pub(crate) fn cells(&self) -> &[f32] {
         &self.c
     }
 
     pub(crate) fn cells_mut(&mut self) -> &mut [f32] {
         &mut self.c
-    }
-}
-
-#[cfg(test)]
-impl HeadScratch {
-    pub(crate) fn for_tests(config: &ModelConfig) -> Self {
-        Self::new(config)
     }
 }
