@@ -30,7 +30,9 @@ mod engine;
 mod error;
 mod event;
 mod metrics;
+mod outbox;
 mod stream;
+mod timeline;
 
 pub use config::{AudioFormat, StreamConfig};
 pub use engine::{Engine, ModelInfo};

@@ -1,17 +1,14 @@
 //! One audio stream: samples in, events out.
 
-use std::{
-    collections::VecDeque,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use super::{AudioFormat, Engine, Error, Event, Metrics, Stage, StreamConfig};
+use super::{Engine, Error, Event, Metrics, Stage, StreamConfig, outbox::Outbox, timeline::Timeline};
 use crate::{
     audio::{PcmSample, Resampler},
     decode::{Greedy, Token},
     features::LogMel,
     model::encoder::Encoder,
-    transcript::{Assembler, Hypothesis},
+    transcript::Assembler,
 };
 
 /// Frames (all channels) that are taken through the pipeline at once, so that buffers stay small whatever a host pushes.
@@ -44,31 +41,6 @@ struct Buffers {
     mel: Vec<f32>,
     encoded: Vec<f32>,
     tokens: Vec<Token>,
-}
-
-/// Where the stream is: positions count input samples, so that they stay true over hours.
-struct Timeline {
-    format: AudioFormat,
-    /// Values (samples of all channels) pushed since the stream began.
-    pushed: u64,
-    /// Position of the encoder's frame zero.
-    base: Duration,
-    /// Duration of an encoder frame.
-    frame: Duration,
-}
-
-impl Timeline {
-    fn now(&self) -> Duration {
-        let frames = self.pushed / u64::from(self.format.channels);
-        let rate = u64::from(self.format.rate_hz);
-        Duration::from_secs(frames / rate) + Duration::from_nanos(frames % rate * 1_000_000_000 / rate)
-    }
-
-    /// End of the audio that the first `frames` encoder frames stand for.
-    fn at_frame(&self, frames: u64) -> Duration {
-        let nanos = u128::from(frames) * self.frame.as_nanos();
-        self.base + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-    }
 }
 
 impl Stream {
@@ -302,109 +274,5 @@ impl std::fmt::Debug for Stream {
             .field("config", &self.config)
             .field("position", &self.position())
             .finish_non_exhaustive()
-    }
-}
-
-/// Events that wait for the host: all finals in order, and the newest interim.
-struct Outbox {
-    queue: VecDeque<Queued>,
-    interim: Hypothesis,
-    interim_waits: bool,
-    /// Text changed after the last interim.
-    interim_is_due: bool,
-    /// Position at which the last interim was made.
-    interim_at: Option<Duration>,
-    sequence: u64,
-    /// What `poll` lent out last.
-    lent: Hypothesis,
-    /// Storage for finals.
-    spare: Vec<Hypothesis>,
-}
-
-enum Queued {
-    SpeechStarted(Duration),
-    Final(Hypothesis),
-    UtteranceEnd(Duration),
-}
-
-/// Finals whose storage is made in advance and reused.
-const SPARE: usize = 4;
-
-impl Outbox {
-    fn new() -> Self {
-        Self {
-            queue: VecDeque::with_capacity(16),
-            interim: Hypothesis::roomy(),
-            interim_waits: false,
-            interim_is_due: false,
-            interim_at: None,
-            sequence: 0,
-            lent: Hypothesis::roomy(),
-            spare: (0..SPARE).map(|_| Hypothesis::roomy()).collect(),
-        }
-    }
-
-    fn clear(&mut self) {
-        self.queue.clear();
-        self.interim_waits = false;
-        self.interim_is_due = false;
-        self.interim_at = None;
-        self.sequence = 0;
-    }
-
-    fn speech_started(&mut self, at: Duration) {
-        self.queue.push_back(Queued::SpeechStarted(at));
-    }
-
-    fn utterance_end(&mut self, last_word_end: Duration) {
-        self.queue.push_back(Queued::UtteranceEnd(last_word_end));
-    }
-
-    /// Queues the first `words` words as a final. It replaces an interim that still waits.
-    fn final_of(&mut self, assembler: &mut Assembler, words: usize, set: impl FnOnce(&mut Hypothesis)) {
-        let mut hypothesis = self.spare.pop().unwrap_or_else(Hypothesis::roomy);
-        assembler.take_words(words, &mut hypothesis);
-        self.sequence += 1;
-        hypothesis.sequence = self.sequence;
-        hypothesis.speech_final = false;
-        hypothesis.from_finalize = false;
-        set(&mut hypothesis);
-        self.queue.push_back(Queued::Final(hypothesis));
-        self.interim_waits = false;
-        self.interim_is_due = false;
-    }
-
-    fn interim_of(&mut self, assembler: &Assembler, changed: bool, interval: Duration) {
-        self.interim_is_due |= changed;
-        let hypothesis = assembler.hypothesis();
-        let early = self.interim_at.is_some_and(|last| hypothesis.end() < last + interval);
-        if !self.interim_is_due || assembler.is_empty() || early {
-            return;
-        }
-        self.sequence += 1;
-        self.interim.clone_from(hypothesis);
-        self.interim.sequence = self.sequence;
-        self.interim_waits = true;
-        self.interim_is_due = false;
-        self.interim_at = Some(hypothesis.end());
-    }
-
-    fn poll(&mut self) -> Option<Event<'_>> {
-        match self.queue.pop_front() {
-            Some(Queued::SpeechStarted(at)) => Some(Event::SpeechStarted { at }),
-            Some(Queued::UtteranceEnd(last_word_end)) => Some(Event::UtteranceEnd { last_word_end }),
-            Some(Queued::Final(hypothesis)) => {
-                let old = std::mem::replace(&mut self.lent, hypothesis);
-                if self.spare.len() < SPARE {
-                    self.spare.push(old);
-                }
-                Some(Event::Final(&self.lent))
-            }
-            None if self.interim_waits => {
-                self.interim_waits = false;
-                Some(Event::Interim(&self.interim))
-            }
-            None => None,
-        }
     }
 }

@@ -1,0 +1,30 @@
+//! Positions in a stream.
+
+use std::time::Duration;
+
+use super::AudioFormat;
+
+/// Where the stream is: positions count input samples, so that they stay true over hours.
+pub(super) struct Timeline {
+    pub(super) format: AudioFormat,
+    /// Values (samples of all channels) pushed since the stream began.
+    pub(super) pushed: u64,
+    /// Position of the encoder's frame zero.
+    pub(super) base: Duration,
+    /// Duration of an encoder frame.
+    pub(super) frame: Duration,
+}
+
+impl Timeline {
+    pub(super) fn now(&self) -> Duration {
+        let frames = self.pushed / u64::from(self.format.channels);
+        let rate = u64::from(self.format.rate_hz);
+        Duration::from_secs(frames / rate) + Duration::from_nanos(frames % rate * 1_000_000_000 / rate)
+    }
+
+    /// End of the audio that the first `frames` encoder frames stand for.
+    pub(super) fn at_frame(&self, frames: u64) -> Duration {
+        let nanos = u128::from(frames) * self.frame.as_nanos();
+        self.base + Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+}
