@@ -17,7 +17,10 @@ use crate::{args::Convert, failure::Failure};
 /// When the input is no checkpoint and no .nemo file that can be run, or the output can't be written.
 pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
     let (input, output) = (&args.input, &args.output);
-    let checkpoint = open_checkpoint(input).map_err(|error| Failure::on(input.display(), error))?;
+    let mut checkpoint = open_checkpoint(input).map_err(|error| Failure::on(input.display(), error))?;
+    if let Some(endpoint) = &args.endpoint {
+        checkpoint.attach_endpoint(endpoint).map_err(|error| Failure::on(endpoint.display(), error))?;
+    }
     let bytes = pack(&checkpoint).map_err(|error| Failure::on(input.display(), error))?;
     // What is written must be what can be opened.
     let model = ModelFile::from_bytes(&bytes).map_err(|error| Failure::on(input.display(), error))?;
