@@ -2,14 +2,17 @@
 //!
 //! Data flows one way: [`audio`] → [`features`] → [`model`] (encoder, predictor and joiner on the kernels of [`nn`]) →
 //! [`decode`] → [`transcript`] → events of the [`recognizer`], whose [`Engine`] and [`Stream`] are what a host uses.
+//! Beside it, [`endpoint`] hears in the features where speech and utterances begin and end.
 
 pub mod audio;
 pub mod decode;
+pub mod endpoint;
 pub mod features;
 pub mod model;
 pub mod nn;
 pub mod recognizer;
 pub mod transcript;
 
+pub use endpoint::Policy;
 pub use recognizer::{AudioFormat, Engine, Error, Event, Metrics, ModelInfo, Stage, StageTimes, Stream, StreamConfig};
 pub use transcript::{Hypothesis, Word};
