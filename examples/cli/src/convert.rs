@@ -16,7 +16,15 @@ use crate::{args::Convert, failure::Failure};
 /// # Errors
 /// When the input is no checkpoint and no .nemo file that can be run, or the output can't be written.
 pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
-    let (input, output) = (&args.input, &args.output);
+    convert(&args.input, &args.output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Packs the checkpoint `input` as `output` and says what it is.
+///
+/// # Errors
+/// As [`run`].
+pub fn convert(input: &Path, output: &Path) -> Result<(), Failure> {
     let checkpoint = open_checkpoint(input).map_err(|error| Failure::on(input.display(), error))?;
     let bytes = pack(&checkpoint).map_err(|error| Failure::on(input.display(), error))?;
     // What is written must be what can be opened.
@@ -31,7 +39,7 @@ pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
         model.config().vocab_size,
         bytes.len() as f64 / 1e6,
     )?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Writes beside the file and renames, so that an interruption leaves the old file and one that is open stays as it is.
