@@ -2,10 +2,12 @@
 //!
 //! Data flows one way: [`audio`] → [`features`] → [`model`] (encoder, predictor and joiner on the kernels of [`nn`]) →
 //! [`decode`] → [`transcript`] → events of the [`recognizer`], whose [`Engine`] and [`Stream`] are what a host uses.
+//! [`live`] runs a stream on a thread of its own, from a microphone or another device.
 
 pub mod audio;
 pub mod decode;
 pub mod features;
+pub mod live;
 pub mod model;
 pub mod nn;
 pub mod recognizer;
