@@ -53,6 +53,7 @@ mod monitor;
 mod pipeline;
 mod playback;
 mod priority;
+mod remote;
 mod retry;
 mod source;
 #[cfg(test)]
@@ -71,6 +72,7 @@ pub use event::{LiveEvent, Notice, State};
 pub use metrics::{Counters, LiveMetrics};
 pub use monitor::Level;
 pub use playback::Playback;
+pub use remote::Remote;
 pub use source::{Connection, Input, Opening, Source, SourceError, Status};
 
 use self::{
@@ -146,6 +148,11 @@ impl Live {
             self.capture_to_event.record(now.saturating_sub(captured));
         }
         Some(event)
+    }
+
+    /// A control for other threads.
+    pub fn remote(&self) -> Remote {
+        Remote { control: self.control.clone(), published: self.published.clone() }
     }
 
     /// Whether the session has stopped and all of its events were taken.
