@@ -27,7 +27,7 @@ pub enum Command {
     Info(Info),
     /// Pack a training checkpoint or a .nemo file as a .linnet model.
     #[command(
-        after_help = "Examples:\n  linnet convert checkpoint.safetensors model.linnet\n  linnet convert fastconformer.nemo model.linnet"
+        after_help = "Examples:\n  linnet convert checkpoint.safetensors model.linnet\n  linnet convert fastconformer.nemo model.linnet --endpoint linnet-endpoint.safetensors"
     )]
     Convert(Convert),
     /// List and fetch bigger public models.
@@ -158,6 +158,9 @@ pub struct Convert {
     /// The .linnet file to write.
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
+    /// Endpointing network to make part of the model, in place of its own.
+    #[arg(long, value_name = "PATH")]
+    pub endpoint: Option<PathBuf>,
 }
 
 /// Arguments of `models`.
