@@ -3,11 +3,13 @@
 //! Data flows one way: [`audio`] → [`features`] → [`model`] (encoder, predictor and joiner on the kernels of [`nn`]) →
 //! [`decode`] → [`transcript`] → events of the [`recognizer`], whose [`Engine`] and [`Stream`] are what a host uses.
 //! Beside it, [`endpoint`] hears in the features where speech and utterances begin and end.
+//! [`live`] runs a stream on a thread of its own, from a microphone or another device.
 
 pub mod audio;
 pub mod decode;
 pub mod endpoint;
 pub mod features;
+pub mod live;
 pub mod model;
 pub mod nn;
 pub mod recognizer;

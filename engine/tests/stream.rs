@@ -174,6 +174,37 @@ fn finalize_flushes_to_the_last_sample_and_the_stream_goes_on() {
 }
 
 #[test]
+fn a_gap_is_told_and_moves_the_timeline() {
+    let clips: Vec<_> = transcripts().iter().take(2).map(|(file, _)| clip(file)).collect();
+    let alone: Vec<_> = clips.iter().map(|clip| text(&recognize(StreamConfig::default(), clip, 1000))).collect();
+    let mut stream = default_engine().stream(StreamConfig::default()).unwrap();
+    let lost = Duration::from_millis(12_345);
+    stream.push_f32(&clips[0]).unwrap();
+    let end = stream.position();
+    stream.gap(lost).unwrap();
+    assert_eq!(stream.position(), end + lost);
+    stream.push_f32(&clips[1]).unwrap();
+    stream.gap(Duration::ZERO).unwrap();
+    let (mut finals, mut gaps) = (Vec::new(), Vec::new());
+    while let Some(event) = stream.poll() {
+        match event {
+            Event::Final(hypothesis) => finals.push((gaps.len(), hypothesis.clone())),
+            Event::Gap { at, length } => gaps.push((at, length)),
+            _ => {}
+        }
+    }
+    assert_eq!(gaps, [(end, lost)], "a gap of no length is none");
+    for (index, alone) in alone.iter().enumerate() {
+        let finals: Vec<_> = finals.iter().filter(|(gaps, _)| *gaps == index).map(|(_, f)| f.clone()).collect();
+        assert_eq!(&text(&finals), alone, "audio on both sides of the gap is recognized as if alone");
+        assert!(finals.iter().all(|f| !f.from_finalize()));
+    }
+    assert!(finals.iter().filter(|(gaps, _)| *gaps == 1).all(|(_, f)| f.start() >= end + lost));
+    stream.finish().unwrap();
+    assert!(stream.gap(lost).is_err());
+}
+
+#[test]
 fn a_long_utterance_is_split_between_words() {
     let mut config = StreamConfig::default();
     config.endpointing = None;

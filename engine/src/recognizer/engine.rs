@@ -61,6 +61,8 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// Size in bytes of the packed model.
     pub size_bytes: usize,
+    /// Rate at which the model takes audio; streams convert to it.
+    pub sample_rate_hz: u32,
     /// Tokens without the blank.
     pub vocab_size: usize,
     /// Duration of an encoder frame.
@@ -85,6 +87,7 @@ impl ModelInfo {
             language: config.language.clone(),
             parameters,
             size_bytes,
+            sample_rate_hz: config.features.sample_rate_hz,
             vocab_size: config.vocab_size,
             frame: Duration::from_micros(samples * 1_000_000 / u64::from(config.features.sample_rate_hz)),
             look_aheads: config.encoder.look_aheads.clone(),

@@ -39,5 +39,6 @@ pub use config::{AudioFormat, StreamConfig};
 pub use engine::{Engine, ModelInfo};
 pub use error::Error;
 pub use event::Event;
+pub(crate) use metrics::Recorder;
 pub use metrics::{Metrics, Stage, StageTimes};
 pub use stream::Stream;

@@ -222,6 +222,28 @@ impl Stream {
     /// # Errors
     /// [`Error::Finished`] after [`Stream::finish`].
     pub fn finalize(&mut self) -> Result<(), Error> {
+        self.recognize_rest(true)
+    }
+
+    /// Tells of audio of this length that was lost before it got here: recognizes what was pushed to its last sample,
+    /// makes a final of it where there are words, and goes on behind the gap with a fresh state, so that positions stay
+    /// true. A gap of no length only does the former, and is no event.
+    ///
+    /// # Errors
+    /// [`Error::Finished`] after [`Stream::finish`].
+    pub fn gap(&mut self, length: Duration) -> Result<(), Error> {
+        self.recognize_rest(false)?;
+        let at = self.timeline.now();
+        self.timeline.skip(length);
+        if self.timeline.now() > at {
+            self.outbox.gap(at, self.timeline.now() - at);
+            self.restart_at(self.timeline.now());
+        }
+        Ok(())
+    }
+
+    /// Recognizes what was pushed to its last sample, makes a final of it, and starts afresh.
+    fn recognize_rest(&mut self, from_finalize: bool) -> Result<(), Error> {
         if self.finished {
             return Err(Error::Finished);
         }
@@ -236,7 +258,7 @@ impl Stream {
         self.assembler.advance_to(self.timeline.now());
         if !self.assembler.is_empty() {
             let last_word_end = self.assembler.last_word_end();
-            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.from_finalize = true);
+            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.from_finalize = from_finalize);
             self.outbox.utterance_end(last_word_end);
         }
         self.restart_at(self.timeline.now());

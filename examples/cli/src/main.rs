@@ -7,6 +7,8 @@ mod eval;
 mod failure;
 mod info;
 mod model;
+#[cfg(feature = "download")]
+mod models;
 mod output;
 mod set;
 mod source;
@@ -27,6 +29,8 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
+        #[cfg(feature = "download")]
+        Command::Models(args) => models::run(&args),
     };
     result.unwrap_or_else(failure::Failure::report)
 }
