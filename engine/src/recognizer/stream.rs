@@ -256,7 +256,10 @@ impl Stream {
         self.listen(began)?;
         self.flush_all()?;
         self.assembler.advance_to(self.timeline.now());
-        if !self.assembler.is_empty() {
+        if let Some(first) = self.assembler.hypothesis().words().first() {
+            if !self.begun {
+                self.outbox.speech_started(first.start);
+            }
             let last_word_end = self.assembler.last_word_end();
             self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.from_finalize = from_finalize);
             self.outbox.utterance_end(last_word_end);
