@@ -260,3 +260,33 @@ fn words_of_the_dev_sets_with_and_without_the_gate() {
         assert!(gated as f64 <= plain as f64 + 0.03 * words as f64, "{set}: the gate loses words");
     }
 }
+
+/// Least processing time of a second of audio over several runs, in microseconds.
+fn cost_us(audio: &[&[f32]], stream: &mut Stream) -> Vec<f64> {
+    let busy = |stream: &Stream| {
+        let stages = [linnet::Stage::Features, linnet::Stage::Encoder, linnet::Stage::Decode];
+        stages.iter().map(|&stage| stream.metrics().stage(stage).total.as_secs_f64()).sum::<f64>()
+    };
+    let mut least = vec![f64::INFINITY; audio.len()];
+    for _ in 0..5 {
+        for (samples, least) in audio.iter().zip(&mut least) {
+            stream.reset();
+            let before = busy(stream);
+            samples.chunks(PUSH).for_each(|part| stream.push_f32(part).unwrap());
+            while stream.poll().is_some() {}
+            *least = least.min((busy(stream) - before) * 1e6 * RATE as f64 / samples.len() as f64);
+        }
+    }
+    least
+}
+
+#[test]
+fn silence_is_cheap() {
+    let speech: Vec<f32> = transcripts().iter().flat_map(|(file, _)| clip(file)).collect();
+    let silence = noise(20, 1e-4, 11);
+    let mut stream = default_engine().stream(config(true)).unwrap();
+    let cost = cost_us(&[&speech, &silence], &mut stream);
+    println!("{:.0} us a second of speech, {:.0} us a second of silence", cost[0], cost[1]);
+    // The front end goes on; the encoder and the decoder, which are the most of it, do not.
+    assert!(cost[1] < 0.5 * cost[0], "{cost:?}");
+}

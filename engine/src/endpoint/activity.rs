@@ -64,6 +64,11 @@ impl Activity {
         self.voiced_until
     }
 
+    /// Whether speech began, and its utterance is not over or was not followed by silence yet.
+    pub fn has_begun(&self) -> bool {
+        self.confirmed
+    }
+
     /// The utterance is over: makes speech that begins after a silence a new start. Noise that is taken for speech
     /// does not begin again.
     pub fn end_utterance(&mut self) {
@@ -92,6 +97,7 @@ mod tests {
     fn speech_starts_once_and_is_dated_back() {
         let mut activity = Activity::default();
         assert_eq!(starts(&mut activity, &[0.1, 0.2, 0.9, 0.9, 0.9, 0.9, 0.1, 0.1, 0.9, 0.9, 0.9]), [2]);
+        assert!(activity.has_begun());
         activity.end_utterance();
         assert!(starts(&mut activity, &[0.9; 9]).is_empty(), "it ended in the middle of speech");
         assert_eq!(starts(&mut activity, &[0.1, 0.1, 0.6, 0.7, 0.8]), [22]);

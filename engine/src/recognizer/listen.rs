@@ -116,11 +116,28 @@ impl Stream {
         reached(policy.word_gap()).then_some(false)
     }
 
-    /// Makes the words so far the final of an utterance and begins the next one.
+    /// Takes words as the start of the utterance where nothing else tells it. Behind a gate voice activity must vouch
+    /// for them: a knock that opened it may sound like a word.
+    pub(super) fn begin_with_words(&mut self) {
+        let heard = self.endpointer.as_ref().is_some_and(|endpointer| endpointer.activity.has_begun());
+        if !self.begun
+            && (heard || !self.has_gate())
+            && let Some(word) = self.assembler.hypothesis().words().first()
+        {
+            self.begun = true;
+            self.outbox.speech_started(word.start);
+        }
+    }
+
+    /// Makes the words so far the final of an utterance and begins the next one. Words of noise are dropped.
     pub(super) fn end_utterance(&mut self, speech_final: bool) {
-        let last_word_end = self.assembler.last_word_end();
-        self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.speech_final = speech_final);
-        self.outbox.utterance_end(last_word_end);
+        if self.begun {
+            let last_word_end = self.assembler.last_word_end();
+            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.speech_final = speech_final);
+            self.outbox.utterance_end(last_word_end);
+        } else {
+            self.assembler.reset(self.assembler.hypothesis().end());
+        }
         self.search.start_utterance(self.engine.head());
         self.begun = false;
         if let Some(endpointer) = &mut self.endpointer {

@@ -33,7 +33,7 @@ pub struct Stream {
     pub(super) buffers: Buffers,
     /// Absent where the model has no endpointing network, and where nothing that a host wants depends on it.
     pub(super) endpointer: Option<Endpointer>,
-    /// Whether the start of the running utterance was told.
+    /// Whether the start of the running utterance was told. Nothing else of it is told before.
     pub(super) begun: bool,
     finished: bool,
 }
@@ -175,7 +175,7 @@ impl Stream {
             changed = self.decode_frame(frame, changed);
         }
         self.buffers.encoded = encoded;
-        if self.config.interim_results {
+        if self.config.interim_results && self.begun {
             self.outbox.interim_of(&self.assembler, changed, self.config.interim_interval);
         }
     }
@@ -190,12 +190,7 @@ impl Stream {
         }
         // The last frame of a stream stands for more audio than there was.
         self.assembler.advance_to(self.timeline.at_frame(self.search.frames()).min(self.timeline.now()));
-        if !self.begun
-            && let Some(word) = self.assembler.hypothesis().words().first()
-        {
-            self.begun = true;
-            self.outbox.speech_started(word.start);
-        }
+        self.begin_with_words();
         if let Some(speech_final) = self.word_gap_ended_utterance() {
             self.end_utterance(speech_final);
             return false;

@@ -228,6 +228,14 @@ class Scenes:
         start = int(rng.integers(max(1, len(noise) - FRAMES)))
         noise = noise[start : start + FRAMES]
         noise = np.concatenate([noise] * (FRAMES // len(noise) + 1))[:FRAMES].astype(np.float32)
+        if rng.random() < 0.2:
+            noise = noise[::-1]
+        if rng.random() < 0.6:
+            # There are few recordings: other rooms and microphones make more of them.
+            shift = int(rng.integers(-4, 5))
+            noise = np.roll(noise, shift, axis=1) if abs(shift) else noise
+            x = np.linspace(0, 1, MEL_BANDS)
+            noise = noise + rng.normal(0, 2.0) * (x - 0.5) + rng.normal(0, 0.8) * np.cos(np.pi * (x * rng.uniform(1, 5) + rng.random()))
         if rng.random() < 0.25:
             # It comes or goes within the scene.
             edge = int(rng.integers(FRAMES))
@@ -246,7 +254,8 @@ class Scenes:
             mel, speech, end = self.speech_track()
         for _ in range(rng.choice(3, p=(0.22, 0.58, 0.2)) if speech.any() else 1):
             noise, (low, high) = self.noise_track()
-            mel = np.logaddexp(mel, noise + rng.uniform(low, high) * np.log(10) / 10)
+            level = rng.uniform(low, high) if rng.random() < 0.5 else rng.uniform(max(low, -14), high)
+            mel = np.logaddexp(mel, noise + level * np.log(10) / 10)
         if rng.random() < 0.25:
             power = np.exp(mel)
             decay, tail = np.exp(-13.8 * 0.01 / rng.uniform(0.15, 0.6)), rng.uniform(0.02, 0.12)
@@ -257,8 +266,9 @@ class Scenes:
         if rng.random() < 0.5:
             x = np.linspace(0, 1, MEL_BANDS)
             mel = mel + rng.normal(0, 0.8) * (x - 0.5) + rng.normal(0, 0.5) * np.cos(np.pi * (x * rng.uniform(1, 4) + rng.random()))
-        # Speech of training recordings lies about -8; kiosks are set louder and much softer than that.
-        mel = mel - 7.5 + rng.uniform(-5, 3)
+        # Speech of training recordings lies about -8; kiosks are set louder and much softer than that, and some
+        # microphones are 40 dB too low.
+        mel = mel - 7.5 + (rng.uniform(-5, 3) if rng.random() < 0.8 else rng.uniform(-9.5, -4))
         if rng.random() < 0.1:
             mel[:, 58:] = LOG_FLOOR  # a telephone's band
         mel = np.logaddexp(mel, LOG_FLOOR) if rng.random() < 0.7 else np.maximum(mel, LOG_FLOOR)
