@@ -67,7 +67,7 @@ impl From<&Hypothesis> for Utterance {
 }
 
 /// Seconds to the millisecond.
-fn seconds(time: Duration) -> f64 {
+pub fn seconds(time: Duration) -> f64 {
     time.as_millis() as f64 / 1000.0
 }
 
@@ -182,7 +182,7 @@ impl<W: Write> Output<W> {
 }
 
 /// The end of a text that fits into a number of columns, with an ellipsis where something is cut.
-fn tail(text: &str, columns: usize) -> String {
+pub fn tail(text: &str, columns: usize) -> String {
     if console::measure_text_width(text) <= columns {
         return text.to_owned();
     }
