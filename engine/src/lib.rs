@@ -11,5 +11,6 @@ pub mod nn;
 pub mod recognizer;
 pub mod transcript;
 
+pub use decode::{Hotword, Hotwords, RejectedHotword};
 pub use recognizer::{AudioFormat, Engine, Error, Event, Metrics, ModelInfo, Stage, StageTimes, Stream, StreamConfig};
 pub use transcript::{Hypothesis, Word};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{clip, default_engine, transcripts};
 use counting::allocations;
-use linnet::{Event, StreamConfig};
+use linnet::{Event, Hotword, StreamConfig};
 
 #[test]
 fn a_warm_stream_allocates_nothing() {
@@ -17,6 +17,7 @@ fn a_warm_stream_allocates_nothing() {
         let mut config = StreamConfig::default();
         config.chunk = Some(chunk);
         config.max_utterance = Duration::from_secs(4);
+        config.hotwords = vec![Hotword::new("the sea").sounds_like("this see"), Hotword::new("and")];
         let mut stream = default_engine().stream(config).unwrap();
         let mut run = |count: &mut u64| {
             let mut events = 0;

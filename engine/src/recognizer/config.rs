@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::decode::Hotword;
+
 /// Rate and channels of the samples that a host pushes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudioFormat {
@@ -38,6 +40,9 @@ pub struct StreamConfig {
     pub max_utterance: Duration,
     /// Most tokens that one encoder frame may emit. Bounds the work of a step on any input.
     pub max_symbols_per_frame: usize,
+    /// Phrases that are expected, and made likelier. See [`Stream::rejected_hotwords`](super::Stream::rejected_hotwords)
+    /// for those that can't be listened for.
+    pub hotwords: Vec<Hotword>,
 }
 
 impl Default for StreamConfig {
@@ -50,6 +55,7 @@ impl Default for StreamConfig {
             endpointing: Some(Duration::from_millis(800)),
             max_utterance: Duration::from_secs(30),
             max_symbols_per_frame: 5,
+            hotwords: Vec::new(),
         }
     }
 }

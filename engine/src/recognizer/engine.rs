@@ -13,6 +13,7 @@ use crate::model::{
     open::open_checkpoint,
 };
 use crate::{
+    decode::{Hotword, Hotwords},
     model::{
         config::ModelConfig,
         encoder::{
@@ -34,7 +35,7 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     config: ModelConfig,
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
     encoder: EncoderWeights,
     head: Box<dyn TransducerHead>,
     info: ModelInfo,
@@ -127,7 +128,7 @@ impl Engine {
         let encoder = Int8Weights::load(file, &config.encoder)?;
         let head = Int8Head::load(file, &config)?;
         Ok(Self(Arc::new(Inner {
-            tokens: file.tokens().clone(),
+            tokens: Arc::new(file.tokens().clone()),
             encoder: EncoderWeights::Int8(Arc::new(encoder)),
             head: Box::new(head),
             info: ModelInfo::new(&config, file.parameters(), file.size_bytes(), Some(isa)),
@@ -148,7 +149,7 @@ impl Engine {
         let head = ReferenceHead::load(weights, &config).map_err(EncoderError::from)?;
         let parameters = checkpoint.parameters() as u64;
         Ok(Self(Arc::new(Inner {
-            tokens: checkpoint.tokens.clone(),
+            tokens: Arc::new(checkpoint.tokens.clone()),
             encoder: EncoderWeights::Reference(Arc::new(encoder)),
             head: Box::new(head),
             info: ModelInfo::new(&config, parameters, 4 * parameters as usize, None),
@@ -159,6 +160,12 @@ impl Engine {
     /// Facts about the model.
     pub fn info(&self) -> &ModelInfo {
         &self.0.info
+    }
+
+    /// Compiles phrases to listen for, which any number of streams can share: see
+    /// [`Stream::set_hotwords`](super::Stream::set_hotwords).
+    pub fn hotwords(&self, hotwords: &[Hotword]) -> Hotwords {
+        Hotwords::new(hotwords, self.0.tokens.clone())
     }
 
     /// Starts a stream.
@@ -212,7 +219,7 @@ impl Engine {
         &self.0.config
     }
 
-    pub(super) fn tokens(&self) -> &Tokens {
+    pub(super) fn tokens(&self) -> &Arc<Tokens> {
         &self.0.tokens
     }
 

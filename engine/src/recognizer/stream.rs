@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::{Engine, Error, Event, Metrics, Stage, StreamConfig, outbox::Outbox, timeline::Timeline};
 use crate::{
     audio::{PcmSample, Resampler},
-    decode::{Greedy, Token},
+    decode::{Decoded, Greedy, Hotwords, RejectedHotword},
     features::LogMel,
     model::encoder::Encoder,
     transcript::Assembler,
@@ -25,6 +25,7 @@ pub struct Stream {
     features: LogMel,
     encoder: Box<dyn Encoder>,
     search: Greedy,
+    hotwords: Option<Hotwords>,
     assembler: Assembler,
     timeline: Timeline,
     outbox: Outbox,
@@ -40,7 +41,7 @@ struct Buffers {
     mono: Vec<f32>,
     mel: Vec<f32>,
     encoded: Vec<f32>,
-    tokens: Vec<Token>,
+    decoded: Decoded,
 }
 
 impl Stream {
@@ -52,7 +53,8 @@ impl Stream {
         let frame = engine.info().frame;
         let encoder = engine.new_encoder(engine.look_ahead_for(config.chunk))?;
         let search = Greedy::new(engine.head(), config.max_symbols_per_frame);
-        Ok(Self {
+        let hotwords = engine.hotwords(&config.hotwords);
+        let mut stream = Self {
             timeline: Timeline { format: config.audio, pushed: 0, base: Duration::ZERO, frame },
             assembler: Assembler::new(frame),
             outbox: Outbox::new(),
@@ -65,7 +67,10 @@ impl Stream {
             features,
             encoder,
             search,
-        })
+            hotwords: None,
+        };
+        stream.set_hotwords(Some(hotwords));
+        Ok(stream)
     }
 
     /// Takes interleaved samples in -1..1, any number of them, at the rate and channels of the configuration. Samples
@@ -136,27 +141,27 @@ impl Stream {
         let head = self.engine.head();
         let mut changed = false;
         for frame in self.buffers.encoded.chunks_exact(head.frame_width()) {
-            self.buffers.tokens.clear();
-            self.search.decode(head, frame, &mut self.buffers.tokens);
-            self.metrics.tokens += self.buffers.tokens.len() as u64;
+            self.buffers.decoded.clear();
+            self.search.decode(head, frame, &mut self.buffers.decoded);
+            self.metrics.tokens += self.buffers.decoded.confirmed.len() as u64;
             let started = self.assembler.is_empty();
-            for &token in &self.buffers.tokens {
-                changed |= self.assembler.push(token, self.timeline.base, self.engine.tokens());
-            }
+            changed |= self.assembler.update(&self.buffers.decoded, self.timeline.base, self.engine.tokens());
             // The last frame of a stream stands for more audio than there was.
             self.assembler.advance_to(self.timeline.at_frame(self.search.frames()).min(self.timeline.now()));
             if started && let Some(word) = self.assembler.hypothesis().words().first() {
                 self.outbox.speech_started(word.start);
             }
             if self.pause_ended_utterance() {
+                self.search.finish_utterance(&mut self.buffers.decoded);
+                self.assembler.update(&self.buffers.decoded, self.timeline.base, self.engine.tokens());
                 let last_word_end = self.assembler.last_word_end();
                 self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.speech_final = true);
                 self.outbox.utterance_end(last_word_end);
                 self.search.start_utterance(head);
                 changed = false;
             } else if self.utterance_is_too_long() {
-                // The last word may still grow: it starts the next utterance.
-                let words = self.assembler.hypothesis().words().len() - 1;
+                // Words that may still change start the next utterance.
+                let words = self.assembler.hypothesis().confirmed();
                 self.outbox.final_of(&mut self.assembler, words, |_| {});
                 changed = true;
             }
@@ -174,7 +179,7 @@ impl Stream {
 
     fn utterance_is_too_long(&self) -> bool {
         let hypothesis = self.assembler.hypothesis();
-        let [first, .., _] = hypothesis.words() else { return false };
+        let Some(first) = hypothesis.words().first().filter(|_| hypothesis.confirmed() > 0) else { return false };
         hypothesis.end().saturating_sub(first.start) > self.config.max_utterance
     }
 
@@ -204,6 +209,8 @@ impl Stream {
             let frames = encoder.push(mel, encoded)?;
             Ok(frames + encoder.finish(encoded)?)
         })?;
+        self.search.finish_utterance(&mut self.buffers.decoded);
+        self.assembler.update(&self.buffers.decoded, self.timeline.base, self.engine.tokens());
         self.assembler.advance_to(self.timeline.now());
         if !self.assembler.is_empty() {
             let last_word_end = self.assembler.last_word_end();
@@ -260,6 +267,18 @@ impl Stream {
         self.encoder.set_look_ahead(self.engine.look_ahead_for(Some(chunk)))?;
         self.config.chunk = Some(chunk);
         Ok(())
+    }
+
+    /// Listens for other hotwords ([`Engine::hotwords`]) from the next chunk on, or for none. A match that has begun with
+    /// the old ones is forgotten.
+    pub fn set_hotwords(&mut self, hotwords: Option<Hotwords>) {
+        self.search.set_hotwords(hotwords.clone());
+        self.hotwords = hotwords;
+    }
+
+    /// The hotwords that can't be listened for, and why.
+    pub fn rejected_hotwords(&self) -> &[RejectedHotword] {
+        self.hotwords.as_ref().map_or(&[], Hotwords::rejected)
     }
 
     /// Counters and times per stage since the stream was made.
