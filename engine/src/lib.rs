@@ -11,6 +11,6 @@ pub mod nn;
 pub mod recognizer;
 pub mod transcript;
 
-pub use decode::{Hotword, Hotwords, RejectedHotword};
+pub use decode::{Grammar, GrammarError, Hotword, Hotwords, LanguageModel, NgramError, RejectedHotword};
 pub use recognizer::{AudioFormat, Engine, Error, Event, Metrics, ModelInfo, Stage, StageTimes, Stream, StreamConfig};
-pub use transcript::{Hypothesis, Word};
+pub use transcript::{Alternative, Hypothesis, Interpretation, Slot, Word};

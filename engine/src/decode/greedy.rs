@@ -137,6 +137,11 @@ impl Greedy {
         }
     }
 
+    /// Counts frames on from this one.
+    pub(super) fn set_frame(&mut self, frame: u64) {
+        self.frame = frame;
+    }
+
     /// Starts a new stream at frame zero.
     pub fn reset(&mut self, head: &dyn TransducerHead) {
         self.start_utterance(head);
@@ -191,80 +196,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::decode::Hotword;
-    use crate::model::{
-        config::{Activation, EncoderConfig, FeatureConfig, JoinerConfig, ModelConfig, PredictorConfig},
-        head::{HeadScratch, HeadState},
-        tokens::Tokens,
-    };
-
-    /// A head whose scores are the encoder frame itself, plus one on the token after the last one.
-    struct Copying {
-        config: ModelConfig,
-    }
-
-    impl Copying {
-        fn new() -> Self {
-            let config = ModelConfig {
-                name: "copying".into(),
-                language: "en".into(),
-                features: FeatureConfig {
-                    sample_rate_hz: 16_000,
-                    fft: 512,
-                    window: 400,
-                    hop: 160,
-                    mel_bins: 80,
-                    low_hz: 0.0,
-                    high_hz: 8000.0,
-                    preemphasis: 0.97,
-                },
-                encoder: EncoderConfig {
-                    mel_bins: 80,
-                    d_model: 4,
-                    layers: 1,
-                    heads: 1,
-                    d_ff: 4,
-                    conv_kernel: 9,
-                    subsampling_channels: 1,
-                    subsampling: 8,
-                    xscaling: false,
-                    left_context: 70,
-                    look_aheads: vec![0],
-                    default_look_ahead: 0,
-                },
-                predictor: PredictorConfig { hidden: 1, layers: 1 },
-                joiner: JoinerConfig { hidden: 4, activation: Activation::Relu },
-                vocab_size: 3,
-            };
-            Self { config }
-        }
-    }
-
-    impl TransducerHead for Copying {
-        fn config(&self) -> &ModelConfig {
-            &self.config
-        }
-        fn start(&self, state: &mut HeadState, _: &mut HeadScratch) {
-            state.cells_mut()[0] = -1.0;
-        }
-        fn advance(&self, token: u32, state: &mut HeadState, _: &mut HeadScratch) {
-            state.cells_mut()[0] = token as f32;
-        }
-        fn project(&self, frames: &[f32], out: &mut Vec<f32>, _: &mut HeadScratch) {
-            out.extend_from_slice(frames);
-        }
-        fn logits(&self, projected: &[f32], state: &HeadState, _: &mut HeadScratch, out: &mut [f32]) {
-            out.copy_from_slice(projected);
-            // A token that was just emitted is not emitted again by the same frame.
-            let last = state.cells()[0];
-            if last >= 0.0 {
-                out[last as usize] -= 10.0;
-            }
-        }
-    }
+    use crate::decode::{Hotword, testing::Copying};
+    use crate::model::tokens::Tokens;
 
     fn decode(frames: &[[f32; 4]], split: usize, max_symbols: usize) -> Vec<Token> {
-        let head = Copying::new();
+        let head = Copying::new(3);
         let mut greedy = Greedy::new(&head, max_symbols);
         let mut decoded = Decoded::default();
         for part in frames.chunks(split) {
@@ -312,7 +248,7 @@ mod tests {
     }
 
     fn decode_with(hotwords: &[Hotword], frames: &[[f32; 4]]) -> Decoded {
-        let head = Copying::new();
+        let head = Copying::new(3);
         let tokens = Arc::new(Tokens::new(["▁a", "b", "c"]).unwrap());
         let mut greedy = Greedy::new(&head, 1);
         greedy.set_hotwords(Some(Hotwords::new(hotwords, tokens)));

@@ -13,7 +13,7 @@ use crate::model::{
     open::open_checkpoint,
 };
 use crate::{
-    decode::{Hotword, Hotwords},
+    decode::{Grammar, GrammarError, Hotword, Hotwords, LanguageModel, NgramError, Speller},
     model::{
         config::ModelConfig,
         encoder::{
@@ -168,6 +168,29 @@ impl Engine {
         Hotwords::new(hotwords, self.0.tokens.clone())
     }
 
+    /// Compiles a grammar of what can be said, which any number of streams can share. It is written in a subset of JSGF:
+    /// see `engine/src/decode/README.md`.
+    ///
+    /// # Errors
+    /// When the source is no grammar, is too large, or has a word that the model can't write.
+    pub fn grammar(&self, source: &str) -> Result<Grammar, GrammarError> {
+        Grammar::new(source, &self.0.tokens)
+    }
+
+    /// Reads an n-gram model in the ARPA format whose words are the pieces of this model (`linnet lm` makes one), which
+    /// any number of streams can share.
+    ///
+    /// # Errors
+    /// When the source is no ARPA file, or of other pieces.
+    pub fn language_model(&self, arpa: &str) -> Result<LanguageModel, NgramError> {
+        LanguageModel::from_arpa(arpa, &self.0.tokens)
+    }
+
+    /// Spells texts in the pieces of the model.
+    pub fn speller(&self) -> Speller {
+        Speller::new(&self.0.tokens)
+    }
+
     /// Starts a stream.
     ///
     /// # Errors
@@ -219,7 +242,8 @@ impl Engine {
         &self.0.config
     }
 
-    pub(super) fn tokens(&self) -> &Arc<Tokens> {
+    /// The pieces that the model writes.
+    pub fn tokens(&self) -> &Arc<Tokens> {
         &self.0.tokens
     }
 

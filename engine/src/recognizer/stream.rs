@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Engine, Error, Event, Metrics, Stage, StreamConfig, outbox::Outbox, timeline::Timeline};
+use super::{Engine, Error, Event, Metrics, Stage, StreamConfig, ending::Ending, outbox::Outbox, timeline::Timeline};
 use crate::{
     audio::{PcmSample, Resampler},
-    decode::{Decoded, Greedy, Hotwords, RejectedHotword},
+    decode::{Decoded, Grammar, Hotwords, RejectedHotword, Search, SearchConfig},
     features::LogMel,
     model::encoder::Encoder,
     transcript::Assembler,
@@ -13,6 +13,9 @@ use crate::{
 
 /// Frames (all channels) that are taken through the pipeline at once, so that buffers stay small whatever a host pushes.
 const BLOCK_FRAMES: usize = 4096;
+
+/// Tokens that a step seldom exceeds.
+const TYPICAL_TOKENS: usize = 128;
 
 /// The state of one audio stream. Made by [`Engine::stream`]; the weights are shared with all others.
 ///
@@ -24,8 +27,7 @@ pub struct Stream {
     resampler: Resampler,
     features: LogMel,
     encoder: Box<dyn Encoder>,
-    search: Greedy,
-    hotwords: Option<Hotwords>,
+    search: Search,
     assembler: Assembler,
     timeline: Timeline,
     outbox: Outbox,
@@ -52,14 +54,20 @@ impl Stream {
         let features = LogMel::new(&model.features)?;
         let frame = engine.info().frame;
         let encoder = engine.new_encoder(engine.look_ahead_for(config.chunk))?;
-        let search = Greedy::new(engine.head(), config.max_symbols_per_frame);
-        let hotwords = engine.hotwords(&config.hotwords);
-        let mut stream = Self {
+        let search = SearchConfig {
+            width: config.beam_width,
+            max_symbols_per_frame: config.max_symbols_per_frame,
+            hotwords: Some(engine.hotwords(&config.hotwords)),
+            grammar: config.grammar.clone(),
+            language_model: config.language_model.clone(),
+        };
+        let search = Search::new(engine.head(), engine.tokens().clone(), search);
+        Ok(Self {
             timeline: Timeline { format: config.audio, pushed: 0, base: Duration::ZERO, frame },
             assembler: Assembler::new(frame),
             outbox: Outbox::new(),
             metrics: Metrics::new(),
-            buffers: Buffers::default(),
+            buffers: Buffers { decoded: Decoded::with_capacity(TYPICAL_TOKENS), ..Buffers::default() },
             finished: false,
             engine,
             config,
@@ -67,10 +75,7 @@ impl Stream {
             features,
             encoder,
             search,
-            hotwords: None,
-        };
-        stream.set_hotwords(Some(hotwords));
-        Ok(stream)
+        })
     }
 
     /// Takes interleaved samples in -1..1, any number of them, at the rate and channels of the configuration. Samples
@@ -152,10 +157,13 @@ impl Stream {
                 self.outbox.speech_started(word.start);
             }
             if self.pause_ended_utterance() {
-                self.search.finish_utterance(&mut self.buffers.decoded);
-                self.assembler.update(&self.buffers.decoded, self.timeline.base, self.engine.tokens());
+                let place = (&self.timeline, &**self.engine.tokens(), self.config.alternatives);
+                let ending = Ending::of(&mut self.search, &mut self.assembler, &mut self.buffers.decoded, place);
                 let last_word_end = self.assembler.last_word_end();
-                self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.speech_final = true);
+                self.outbox.final_of(&mut self.assembler, usize::MAX, |f| {
+                    f.speech_final = true;
+                    ending.write_to(f);
+                });
                 self.outbox.utterance_end(last_word_end);
                 self.search.start_utterance(head);
                 changed = false;
@@ -209,12 +217,15 @@ impl Stream {
             let frames = encoder.push(mel, encoded)?;
             Ok(frames + encoder.finish(encoded)?)
         })?;
-        self.search.finish_utterance(&mut self.buffers.decoded);
-        self.assembler.update(&self.buffers.decoded, self.timeline.base, self.engine.tokens());
+        let place = (&self.timeline, &**self.engine.tokens(), self.config.alternatives);
+        let ending = Ending::of(&mut self.search, &mut self.assembler, &mut self.buffers.decoded, place);
         self.assembler.advance_to(self.timeline.now());
         if !self.assembler.is_empty() {
             let last_word_end = self.assembler.last_word_end();
-            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.from_finalize = true);
+            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| {
+                f.from_finalize = true;
+                ending.write_to(f);
+            });
             self.outbox.utterance_end(last_word_end);
         }
         self.restart_at(self.timeline.now());
@@ -272,13 +283,18 @@ impl Stream {
     /// Listens for other hotwords ([`Engine::hotwords`]) from the next chunk on, or for none. A match that has begun with
     /// the old ones is forgotten.
     pub fn set_hotwords(&mut self, hotwords: Option<Hotwords>) {
-        self.search.set_hotwords(hotwords.clone());
-        self.hotwords = hotwords;
+        self.search.set_hotwords(hotwords);
+    }
+
+    /// Keeps to another grammar ([`Engine::grammar`]), or to none: at once when no word of an utterance was heard yet,
+    /// else from the next utterance on. Allocates.
+    pub fn set_grammar(&mut self, grammar: Option<Grammar>) {
+        self.search.set_grammar(self.engine.head(), grammar, self.assembler.is_empty());
     }
 
     /// The hotwords that can't be listened for, and why.
     pub fn rejected_hotwords(&self) -> &[RejectedHotword] {
-        self.hotwords.as_ref().map_or(&[], Hotwords::rejected)
+        self.search.rejected_hotwords()
     }
 
     /// Counters and times per stage since the stream was made.

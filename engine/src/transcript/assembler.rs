@@ -44,6 +44,9 @@ struct Mark {
 }
 
 impl Assembler {
+    /// Frames before the one of a piece that its sound takes, for frames of 80 ms.
+    pub const FRAMES_OF_PIECE: u64 = 2;
+
     /// An empty utterance at the start of a stream. `frame` is the duration of an encoder frame.
     pub fn new(frame: Duration) -> Self {
         Self {
@@ -73,6 +76,18 @@ impl Assembler {
             }
         }
         !as_expected
+    }
+
+    /// The text if the tentative tokens were these.
+    pub fn text_with(&mut self, tail: &[Token], tokens: &Tokens) -> String {
+        self.go_back();
+        let mark = self.mark();
+        for &token in tail {
+            self.push(token, Duration::ZERO, tokens);
+        }
+        let text = self.hypothesis.text.clone();
+        self.confirmed = Some(mark);
+        text
     }
 
     fn mark(&self) -> Mark {

@@ -36,6 +36,8 @@ pub(super) struct Automaton {
     arcs: Vec<Arc>,
     /// The state after each token when it continues no match.
     restart: Vec<State>,
+    /// Tokens whose restart is not the root.
+    restarting: Vec<u32>,
     starts_word: Vec<bool>,
     /// The spellings that are written differently.
     rewrites: Vec<Rewrite>,
@@ -91,11 +93,13 @@ impl Automaton {
             nodes: trie.nodes.iter().map(|node| node.out).collect(),
             arcs: Vec::new(),
             restart: Vec::new(),
+            restarting: Vec::new(),
             starts_word: (0..tokens.len() as u32).map(|id| tokens.is_word_start(id)).collect(),
             rewrites: trie.rewrites.drain(..).collect(),
         };
         automaton.add_arcs(&trie, speller.trie());
         automaton.restart = (0..tokens.len() as u32).map(|id| automaton.restart_of(&trie, tokens, id)).collect();
+        automaton.restarting = (0..).zip(&automaton.restart).filter(|(_, to)| **to != ROOT).map(|(id, _)| id).collect();
         automaton
     }
 
@@ -197,6 +201,28 @@ impl Automaton {
                 break;
             }
             at = self.nodes[at as usize].fallback;
+        }
+    }
+
+    /// Adds what each token is worth after a state to its score.
+    pub(super) fn add_credits(&self, state: State, scores: &mut [f32]) {
+        let from = &self.nodes[state as usize];
+        if state != ROOT {
+            for (score, &starts_word) in scores.iter_mut().zip(&self.starts_word) {
+                *score += from.kept[usize::from(starts_word)] - from.credit;
+            }
+        }
+        let mut correct = |token: u32| {
+            if let Some(score) = scores.get_mut(token as usize) {
+                let refund = from.kept[usize::from(self.starts_word(token))] - from.credit;
+                *score += self.step(state, token).credit - refund;
+            }
+        };
+        self.each_gain(state, true, |token, _| correct(token));
+        for &token in &self.restarting {
+            if self.arc(ROOT, token).is_none() && !self.continues(state, ROOT, token) {
+                correct(token);
+            }
         }
     }
 

@@ -154,6 +154,11 @@ impl Hotwords {
         self.automaton.finish(state)
     }
 
+    /// Adds what each token is worth after a state to its score: the credit of a match, the refund of a failed one.
+    pub(super) fn add_credits(&self, state: State, scores: &mut [f32]) {
+        self.automaton.add_credits(state, scores);
+    }
+
     /// Calls `take(token, gain)` for each token that continues a match or, with `starts_too`, starts one.
     pub(super) fn each_gain(&self, state: State, starts_too: bool, take: impl FnMut(u32, f32)) {
         self.automaton.each_gain(state, starts_too, take);
