@@ -6,8 +6,11 @@ mod emission;
 mod eval;
 mod failure;
 mod info;
+mod lm;
 mod model;
+mod ngram;
 mod output;
+mod search;
 mod set;
 mod source;
 mod stats;
@@ -27,6 +30,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Lm(args) => lm::run(&args),
     };
     result.unwrap_or_else(failure::Failure::report)
 }
