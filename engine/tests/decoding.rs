@@ -68,6 +68,8 @@ fn confirmed_words_do_not_change() {
 fn a_grammar_comes_and_goes_in_mid_stream() {
     let mut config = StreamConfig::default();
     config.endpointing = None;
+    config.utterance_end = None;
+    config.gate = false;
     let mut stream = default_engine().stream(config).unwrap();
     let mut meant = Vec::new();
     let mut show = |hypothesis: &Hypothesis, is_final: bool| {
@@ -94,6 +96,8 @@ fn alternatives_are_distinct_and_sorted() {
     config.beam_width = 6;
     config.alternatives = 4;
     config.endpointing = None;
+    config.utterance_end = None;
+    config.gate = false;
     let mut stream = default_engine().stream(config).unwrap();
     stream.push_f32(&speech()).unwrap();
     stream.finish().unwrap();

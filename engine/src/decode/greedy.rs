@@ -127,6 +127,12 @@ impl Greedy {
         self.blank_run
     }
 
+    /// Counts frames that were not decoded because nothing is said in them.
+    pub fn skip(&mut self, frames: u64) {
+        self.frame += frames;
+        self.blank_run += frames;
+    }
+
     /// Starts a new utterance in the same stream: the predictor forgets, frames are counted on.
     pub fn start_utterance(&mut self, head: &dyn TransducerHead) {
         head.start(&mut self.state, &mut self.scratch);

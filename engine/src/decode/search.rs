@@ -122,6 +122,14 @@ impl Search {
         }
     }
 
+    /// Counts frames that were not decoded because nothing is said in them.
+    pub(crate) fn skip(&mut self, frames: u64) {
+        match &mut self.kind {
+            Kind::Greedy(search) => search.skip(frames),
+            Kind::Beam(search) => search.skip(frames),
+        }
+    }
+
     /// Allocates only after the grammar changed.
     pub(crate) fn start_utterance(&mut self, head: &dyn TransducerHead) {
         if std::mem::take(&mut self.is_stale) {

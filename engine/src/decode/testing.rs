@@ -43,6 +43,7 @@ impl Copying {
             predictor: PredictorConfig { hidden: 1, layers: 1 },
             joiner: JoinerConfig { hidden: vocab_size + 1, activation: Activation::Relu },
             vocab_size,
+            endpoint: None,
         };
         Self { config }
     }

@@ -8,6 +8,8 @@ mod failure;
 mod info;
 mod lm;
 mod model;
+#[cfg(feature = "download")]
+mod models;
 mod ngram;
 mod output;
 mod search;
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Lm(args) => lm::run(&args),
+        #[cfg(feature = "download")]
+        Command::Models(args) => models::run(&args),
     };
     result.unwrap_or_else(failure::Failure::report)
 }

@@ -1,6 +1,6 @@
 //! What the search is told before it hears: hotwords, a grammar, the width of the beam.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use linnet::{Engine, Grammar, Hotword, LanguageModel, StreamConfig};
 
@@ -48,6 +48,9 @@ impl Search {
         config.beam_width = self.beam;
         if self.whole {
             config.endpointing = None;
+            config.utterance_end = None;
+            config.max_utterance = Duration::MAX;
+            config.gate = false;
         }
     }
 }

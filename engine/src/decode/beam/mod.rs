@@ -474,6 +474,11 @@ impl Beam {
         self.frame - self.silent_since.min(self.frame)
     }
 
+    /// Counts frames that were not decoded because nothing is said in them.
+    pub fn skip(&mut self, frames: u64) {
+        self.frame += frames;
+    }
+
     /// Starts a new utterance in the same stream: the predictor forgets, frames are counted on.
     pub fn start_utterance(&mut self, head: &dyn TransducerHead) {
         for index in self.beam.drain(..) {
