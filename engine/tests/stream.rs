@@ -143,12 +143,14 @@ fn a_pause_ends_the_utterance_and_times_go_on() {
     assert_eq!((starts.len(), ends.len()), (finals.len(), finals.len()), "each utterance starts and ends once");
     let mut position = Duration::ZERO;
     for (index, utterance) in finals.iter().enumerate() {
-        assert!(utterance.speech_final() && !utterance.from_finalize());
+        assert!(!utterance.from_finalize());
         assert_eq!(utterance.start(), position, "utterances cover the stream without gaps");
         position = utterance.end();
-        assert_eq!(utterance.words()[0].start, starts[index]);
+        let first = &utterance.words()[0];
+        assert!(starts[index] <= first.end && starts[index] + Duration::from_secs(1) > first.start, "{starts:?}");
         assert_eq!(utterance.words().last().unwrap().end, ends[index]);
     }
+    assert!(finals.iter().filter(|utterance| utterance.speech_final()).count() >= 2, "both silences ended one");
     let second_clip = clip(&transcripts()[0].0).len() as f64 / 16_000.0 + 2.0;
     assert!(finals.last().unwrap().words()[0].start.as_secs_f64() > second_clip - 0.5);
 }
@@ -239,6 +241,7 @@ fn chunks_are_chosen_among_the_trained_ones() {
     let engine = default_engine();
     let frame = engine.info().frame;
     let mut config = StreamConfig::default();
+    config.gate = false;
     for chunk in engine.info().chunks() {
         config.chunk = Some(chunk);
         assert_eq!(engine.stream(config.clone()).unwrap().chunk(), chunk);
@@ -306,7 +309,9 @@ fn eight_channels_at_48_khz_are_recognized_too() {
 #[test]
 fn metrics_count_what_was_done() {
     let samples = clip(&transcripts()[0].0);
-    let mut stream = default_engine().stream(StreamConfig::default()).unwrap();
+    let mut config = StreamConfig::default();
+    config.gate = false;
+    let mut stream = default_engine().stream(config).unwrap();
     stream.push_f32(&samples).unwrap();
     stream.finish().unwrap();
     let metrics = stream.metrics();

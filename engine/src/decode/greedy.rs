@@ -87,6 +87,12 @@ impl Greedy {
         self.blank_run
     }
 
+    /// Counts frames that were not decoded because nothing is said in them.
+    pub fn skip(&mut self, frames: u64) {
+        self.frame += frames;
+        self.blank_run += frames;
+    }
+
     /// Starts a new utterance in the same stream: the predictor forgets, frames are counted on.
     pub fn start_utterance(&mut self, head: &dyn TransducerHead) {
         head.start(&mut self.state, &mut self.scratch);
@@ -163,6 +169,7 @@ mod tests {
                 predictor: PredictorConfig { hidden: 1, layers: 1 },
                 joiner: JoinerConfig { hidden: 4, activation: Activation::Relu },
                 vocab_size: 3,
+                endpoint: None,
             };
             Self { config }
         }
@@ -223,6 +230,18 @@ mod tests {
             assert_eq!(decode(&frames, 2, bound).len(), 3 * bound);
         }
         assert_eq!(decode(&frames, 2, 0).len(), 3, "a bound of zero counts as one");
+    }
+
+    #[test]
+    fn skipped_frames_are_counted() {
+        let head = Copying::new();
+        let mut greedy = Greedy::new(&head, 1);
+        let mut tokens = Vec::new();
+        greedy.skip(7);
+        greedy.decode(&head, &[9.0, 0.0, 0.0, 0.0], &mut tokens);
+        assert_eq!((tokens[0].frame, greedy.frames(), greedy.blank_run()), (7, 8, 0));
+        greedy.skip(2);
+        assert_eq!(greedy.blank_run(), 2);
     }
 
     #[test]

@@ -55,6 +55,7 @@ mod monitor;
 mod pipeline;
 mod playback;
 mod priority;
+mod remote;
 mod retry;
 mod source;
 #[cfg(test)]
@@ -75,6 +76,7 @@ pub use event::{LiveEvent, Notice, State};
 pub use metrics::{Counters, LiveMetrics};
 pub use monitor::Level;
 pub use playback::Playback;
+pub use remote::Remote;
 pub use source::{Connection, Input, Opening, Source, SourceError, Status};
 
 use self::{
@@ -150,6 +152,11 @@ impl Live {
             self.capture_to_event.record(now.saturating_sub(captured));
         }
         Some(event)
+    }
+
+    /// A control for other threads.
+    pub fn remote(&self) -> Remote {
+        Remote { control: self.control.clone(), published: self.published.clone() }
     }
 
     /// Whether the session has stopped and all of its events were taken.

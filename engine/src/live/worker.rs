@@ -178,7 +178,9 @@ impl Open {
             Some(End::Lost(why)) => Some(Closing::Lost(why.clone())),
             Some(End::Finished) => self.connection.audio.is_finished().then_some(Closing::Stopping),
             None if self.connection.audio.is_finished() => Some(Closing::Lost(SourceError::Lost { name: name() })),
-            None if now >= self.heard_at + stall => Some(Closing::Lost(SourceError::Stalled { name: name() })),
+            None if now >= self.heard_at.saturating_add(stall) => {
+                Some(Closing::Lost(SourceError::Stalled { name: name() }))
+            }
             None => None,
         }
     }

@@ -11,8 +11,10 @@ use crate::model::{
     },
     head::ReferenceHead,
     open::open_checkpoint,
+    pack::pack,
 };
 use crate::{
+    endpoint::Network,
     model::{
         config::ModelConfig,
         encoder::{
@@ -37,6 +39,7 @@ struct Inner {
     tokens: Tokens,
     encoder: EncoderWeights,
     head: Box<dyn TransducerHead>,
+    endpointing: Option<Arc<Network>>,
     info: ModelInfo,
 }
 
@@ -58,6 +61,8 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// Size in bytes of the packed model.
     pub size_bytes: usize,
+    /// Rate at which the model takes audio; streams convert to it.
+    pub sample_rate_hz: u32,
     /// Tokens without the blank.
     pub vocab_size: usize,
     /// Duration of an encoder frame.
@@ -68,6 +73,8 @@ pub struct ModelInfo {
     pub default_look_ahead: usize,
     /// Left context of the attention in encoder frames.
     pub left_context: usize,
+    /// Whether the model has an endpointing network.
+    pub endpointing: bool,
     /// Instruction set of the kernels; `None` for the f32 reference.
     pub isa: Option<Isa>,
 }
@@ -80,11 +87,13 @@ impl ModelInfo {
             language: config.language.clone(),
             parameters,
             size_bytes,
+            sample_rate_hz: config.features.sample_rate_hz,
             vocab_size: config.vocab_size,
             frame: Duration::from_micros(samples * 1_000_000 / u64::from(config.features.sample_rate_hz)),
             look_aheads: config.encoder.look_aheads.clone(),
             default_look_ahead: config.encoder.default_look_ahead,
             left_context: config.encoder.left_context,
+            endpointing: config.endpoint.is_some(),
             isa,
         }
     }
@@ -126,10 +135,12 @@ impl Engine {
         let config = file.config().clone();
         let encoder = Int8Weights::load(file, &config.encoder)?;
         let head = Int8Head::load(file, &config)?;
+        let endpointing = load_endpointing(file)?;
         Ok(Self(Arc::new(Inner {
             tokens: file.tokens().clone(),
             encoder: EncoderWeights::Int8(Arc::new(encoder)),
             head: Box::new(head),
+            endpointing,
             info: ModelInfo::new(&config, file.parameters(), file.size_bytes(), Some(isa)),
             config,
         })))
@@ -147,10 +158,16 @@ impl Engine {
         let encoder = ReferenceWeights::load(weights.clone(), &config.encoder).map_err(EncoderError::from)?;
         let head = ReferenceHead::load(weights, &config).map_err(EncoderError::from)?;
         let parameters = checkpoint.parameters() as u64;
+        // The endpointing network has one implementation, with int8 weights.
+        let endpointing = match &config.endpoint {
+            Some(_) => load_endpointing(&ModelFile::from_bytes(pack(&checkpoint)?)?)?,
+            None => None,
+        };
         Ok(Self(Arc::new(Inner {
             tokens: checkpoint.tokens.clone(),
             encoder: EncoderWeights::Reference(Arc::new(encoder)),
             head: Box::new(head),
+            endpointing,
             info: ModelInfo::new(&config, parameters, 4 * parameters as usize, None),
             config,
         })))
@@ -216,9 +233,20 @@ impl Engine {
         &self.0.tokens
     }
 
+    pub(super) fn endpointing(&self) -> Option<&Arc<Network>> {
+        self.0.endpointing.as_ref()
+    }
+
     pub(super) fn head(&self) -> &dyn TransducerHead {
         self.0.head.as_ref()
     }
+}
+
+/// The endpointing network of a model that has one.
+fn load_endpointing(file: &ModelFile) -> Result<Option<Arc<Network>>, Error> {
+    let config = file.config();
+    let Some(endpoint) = &config.endpoint else { return Ok(None) };
+    Ok(Some(Arc::new(Network::load(file, endpoint, config.features.mel_bins)?)))
 }
 
 impl std::fmt::Debug for Engine {

@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 /// A part of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Conversion to 16 kHz mono and log-mel features, per push.
+    /// Conversion to 16 kHz mono, log-mel features and the endpointing network, per push.
     Features,
     /// One call of the encoder that finished a chunk.
     Encoder,
@@ -61,6 +61,8 @@ pub struct Metrics {
     pub frames: u64,
     /// Tokens emitted.
     pub tokens: u64,
+    /// Audio that the gate kept from the encoder.
+    pub gated: Duration,
     /// Samples that were not finite and were taken as zero.
     pub bad_samples: u64,
 }
@@ -113,6 +115,7 @@ impl Metrics {
             chunks: 0,
             frames: 0,
             tokens: 0,
+            gated: Duration::ZERO,
             bad_samples: 0,
         }
     }

@@ -29,6 +29,7 @@ mod config;
 mod engine;
 mod error;
 mod event;
+mod listen;
 mod metrics;
 mod outbox;
 mod stream;

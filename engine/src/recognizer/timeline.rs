@@ -28,6 +28,11 @@ impl Timeline {
         self.pushed = self.pushed.saturating_add(frames.saturating_mul(u64::from(self.format.channels)));
     }
 
+    /// A position that is counted from the encoder's frame zero.
+    pub(super) fn at(&self, since_base: Duration) -> Duration {
+        self.base.saturating_add(since_base)
+    }
+
     /// End of the audio that the first `frames` encoder frames stand for.
     pub(super) fn at_frame(&self, frames: u64) -> Duration {
         let nanos = u128::from(frames) * self.frame.as_nanos();

@@ -37,9 +37,15 @@ pub enum Command {
     Info(Info),
     /// Pack a training checkpoint or a .nemo file as a .linnet model.
     #[command(
-        after_help = "Examples:\n  linnet convert checkpoint.safetensors model.linnet\n  linnet convert fastconformer.nemo model.linnet"
+        after_help = "Examples:\n  linnet convert checkpoint.safetensors model.linnet\n  linnet convert fastconformer.nemo model.linnet --endpoint linnet-endpoint.safetensors"
     )]
     Convert(Convert),
+    /// List and fetch bigger public models.
+    #[cfg(feature = "download")]
+    #[command(
+        after_help = "Examples:\n  linnet models list\n  linnet models pull fastconformer-en-32m\n  linnet transcribe --model fastconformer-en-32m talk.flac"
+    )]
+    Models(Models),
 }
 
 const TRANSCRIBE_EXAMPLES: &str = "\
@@ -84,7 +90,8 @@ Examples:
 /// Which model, and how it runs.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ModelArgs {
-    /// Model to use instead of the built-in English one: a .linnet file, a checkpoint or a .nemo file.
+    /// Model to use instead of the built-in English one: a .linnet file, a checkpoint, a .nemo file, or the name of a
+    /// pulled model (`linnet models`).
     #[arg(long, value_name = "PATH")]
     pub model: Option<PathBuf>,
     /// Run a checkpoint or .nemo file in 32-bit floating point, as the exact and slow reference.
@@ -243,6 +250,46 @@ pub struct Convert {
     /// The .linnet file to write.
     #[arg(value_name = "OUT")]
     pub output: PathBuf,
+    /// Endpointing network to make part of the model, in place of its own.
+    #[arg(long, value_name = "PATH")]
+    pub endpoint: Option<PathBuf>,
+}
+
+/// Arguments of `models`.
+#[cfg(feature = "download")]
+#[derive(Args, Debug)]
+pub struct Models {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ModelsCommand,
+}
+
+/// The commands of `models`.
+#[cfg(feature = "download")]
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Show what there is, and what is on this machine.
+    List {
+        /// Write JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Download a model, check it, and convert it; goes on where it was cut off.
+    Pull(Pull),
+}
+
+/// Arguments of `models pull`.
+#[cfg(feature = "download")]
+#[derive(Args, Debug)]
+pub struct Pull {
+    /// Name in the catalogue.
+    pub name: String,
+    /// Where to keep it instead of the user's cache directory.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Server with the layout of huggingface.co to take it from.
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
 }
 
 /// Reads RATE:CHANNELS:ENC.

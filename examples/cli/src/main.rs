@@ -12,6 +12,8 @@ mod info;
 #[cfg(feature = "capture")]
 mod listen;
 mod model;
+#[cfg(feature = "download")]
+mod models;
 mod output;
 mod set;
 mod source;
@@ -37,6 +39,8 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
+        #[cfg(feature = "download")]
+        Command::Models(args) => models::run(&args),
     };
     result.unwrap_or_else(failure::Failure::report)
 }
