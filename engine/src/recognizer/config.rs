@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::decode::{Grammar, Hotword, LanguageModel};
 use crate::endpoint::Policy;
 
 /// Rate and channels of the samples that a host pushes.
@@ -47,6 +48,19 @@ pub struct StreamConfig {
     pub max_utterance: Duration,
     /// Most tokens that one encoder frame may emit. Bounds the work of a step on any input.
     pub max_symbols_per_frame: usize,
+    /// Phrases that are expected, and made likelier. See [`Stream::rejected_hotwords`](super::Stream::rejected_hotwords)
+    /// for those that can't be listened for.
+    pub hotwords: Vec<Hotword>,
+    /// Hypotheses that the search follows, 1 to 64. 1 is greedy search; more are more accurate and cost more decoding.
+    pub beam_width: usize,
+    /// What can be said ([`Engine::grammar`](super::Engine::grammar)); `None` is anything. The beam is at least 32 wide
+    /// with a grammar, and a final carries an [`Interpretation`](crate::Interpretation).
+    pub grammar: Option<Grammar>,
+    /// Which texts are likely ([`Engine::language_model`](super::Engine::language_model)); heard by a beam of at least 2
+    /// without a grammar.
+    pub language_model: Option<LanguageModel>,
+    /// Most other hypotheses that a final tells of; they come from the beam.
+    pub alternatives: usize,
     /// Whether the encoder rests in silence. Needs a model with an endpointing network, and does nothing without.
     pub gate: bool,
 }
@@ -65,6 +79,11 @@ impl Default for StreamConfig {
             utterance_end,
             max_utterance,
             max_symbols_per_frame: 5,
+            hotwords: Vec::new(),
+            beam_width: 1,
+            grammar: None,
+            language_model: None,
+            alternatives: 0,
             gate: true,
         }
     }

@@ -14,6 +14,7 @@ use crate::model::{
     pack::pack,
 };
 use crate::{
+    decode::{Grammar, GrammarError, Hotword, Hotwords, LanguageModel, NgramError, Speller},
     endpoint::Network,
     model::{
         config::ModelConfig,
@@ -36,7 +37,7 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     config: ModelConfig,
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
     encoder: EncoderWeights,
     head: Box<dyn TransducerHead>,
     endpointing: Option<Arc<Network>>,
@@ -137,7 +138,7 @@ impl Engine {
         let head = Int8Head::load(file, &config)?;
         let endpointing = load_endpointing(file)?;
         Ok(Self(Arc::new(Inner {
-            tokens: file.tokens().clone(),
+            tokens: Arc::new(file.tokens().clone()),
             encoder: EncoderWeights::Int8(Arc::new(encoder)),
             head: Box::new(head),
             endpointing,
@@ -164,7 +165,7 @@ impl Engine {
             None => None,
         };
         Ok(Self(Arc::new(Inner {
-            tokens: checkpoint.tokens.clone(),
+            tokens: Arc::new(checkpoint.tokens.clone()),
             encoder: EncoderWeights::Reference(Arc::new(encoder)),
             head: Box::new(head),
             endpointing,
@@ -176,6 +177,35 @@ impl Engine {
     /// Facts about the model.
     pub fn info(&self) -> &ModelInfo {
         &self.0.info
+    }
+
+    /// Compiles phrases to listen for, which any number of streams can share: see
+    /// [`Stream::set_hotwords`](super::Stream::set_hotwords).
+    pub fn hotwords(&self, hotwords: &[Hotword]) -> Hotwords {
+        Hotwords::new(hotwords, self.0.tokens.clone())
+    }
+
+    /// Compiles a grammar of what can be said, which any number of streams can share. It is written in a subset of JSGF:
+    /// see `engine/src/decode/README.md`.
+    ///
+    /// # Errors
+    /// When the source is no grammar, is too large, or has a word that the model can't write.
+    pub fn grammar(&self, source: &str) -> Result<Grammar, GrammarError> {
+        Grammar::new(source, &self.0.tokens)
+    }
+
+    /// Reads an n-gram model in the ARPA format whose words are the pieces of this model (`linnet lm` makes one), which
+    /// any number of streams can share.
+    ///
+    /// # Errors
+    /// When the source is no ARPA file, or of other pieces.
+    pub fn language_model(&self, arpa: &str) -> Result<LanguageModel, NgramError> {
+        LanguageModel::from_arpa(arpa, &self.0.tokens)
+    }
+
+    /// Spells texts in the pieces of the model.
+    pub fn speller(&self) -> Speller {
+        Speller::new(&self.0.tokens)
     }
 
     /// Starts a stream.
@@ -229,7 +259,8 @@ impl Engine {
         &self.0.config
     }
 
-    pub(super) fn tokens(&self) -> &Tokens {
+    /// The pieces that the model writes.
+    pub fn tokens(&self) -> &Arc<Tokens> {
         &self.0.tokens
     }
 

@@ -132,8 +132,12 @@ impl Stream {
     /// Makes the words so far the final of an utterance and begins the next one. Words of noise are dropped.
     pub(super) fn end_utterance(&mut self, speech_final: bool) {
         if self.begun {
+            let ending = self.end_search();
             let last_word_end = self.assembler.last_word_end();
-            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.speech_final = speech_final);
+            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| {
+                f.speech_final = speech_final;
+                ending.write_to(f);
+            });
             self.outbox.utterance_end(last_word_end);
         } else {
             self.assembler.reset(self.assembler.hypothesis().end());

@@ -26,6 +26,7 @@
 //! ```
 
 mod config;
+mod ending;
 mod engine;
 mod error;
 mod event;

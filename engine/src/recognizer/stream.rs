@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Engine, Error, Event, Metrics, Stage, StreamConfig, outbox::Outbox, timeline::Timeline};
+use super::{Engine, Error, Event, Metrics, Stage, StreamConfig, ending::Ending, outbox::Outbox, timeline::Timeline};
 use crate::{
     audio::{PcmSample, Resampler},
-    decode::{Greedy, Token},
+    decode::{Decoded, Grammar, Hotwords, RejectedHotword, Search, SearchConfig},
     endpoint::{Endpointer, Policy},
     features::LogMel,
     model::encoder::{Encoder, EncoderError},
@@ -14,6 +14,9 @@ use crate::{
 
 /// Frames (all channels) that are taken through the pipeline at once, so that buffers stay small whatever a host pushes.
 const BLOCK_FRAMES: usize = 4096;
+
+/// Tokens that a step seldom exceeds.
+const TYPICAL_TOKENS: usize = 128;
 
 /// The state of one audio stream. Made by [`Engine::stream`]; the weights are shared with all others.
 ///
@@ -25,7 +28,7 @@ pub struct Stream {
     resampler: Resampler,
     features: LogMel,
     pub(super) encoder: Box<dyn Encoder>,
-    pub(super) search: Greedy,
+    pub(super) search: Search,
     pub(super) assembler: Assembler,
     pub(super) timeline: Timeline,
     pub(super) outbox: Outbox,
@@ -45,7 +48,7 @@ pub(super) struct Buffers {
     mono: Vec<f32>,
     mel: Vec<f32>,
     encoded: Vec<f32>,
-    tokens: Vec<Token>,
+    pub(super) decoded: Decoded,
     /// Log-mel frames from before the gate opened.
     pub(super) pre_roll: Vec<f32>,
 }
@@ -58,7 +61,14 @@ impl Stream {
         let features = LogMel::new(&model.features)?;
         let frame = engine.info().frame;
         let encoder = engine.new_encoder(engine.look_ahead_for(config.chunk))?;
-        let search = Greedy::new(engine.head(), config.max_symbols_per_frame);
+        let search = SearchConfig {
+            width: config.beam_width,
+            max_symbols_per_frame: config.max_symbols_per_frame,
+            hotwords: Some(engine.hotwords(&config.hotwords)),
+            grammar: config.grammar.clone(),
+            language_model: config.language_model.clone(),
+        };
+        let search = Search::new(engine.head(), engine.tokens().clone(), search);
         let wanted = config.gate || config.endpointing.is_some();
         let endpointer = engine.endpointing().filter(|_| wanted).map(|network| {
             let grid = model.encoder.subsampling;
@@ -69,7 +79,7 @@ impl Stream {
             assembler: Assembler::new(frame),
             outbox: Outbox::new(),
             metrics: Metrics::new(),
-            buffers: Buffers::default(),
+            buffers: Buffers { decoded: Decoded::with_capacity(TYPICAL_TOKENS), ..Buffers::default() },
             endpointer,
             begun: false,
             finished: false,
@@ -182,12 +192,10 @@ impl Stream {
 
     /// Returns whether words changed that no event has told yet.
     fn decode_frame(&mut self, frame: &[f32], mut changed: bool) -> bool {
-        self.buffers.tokens.clear();
-        self.search.decode(self.engine.head(), frame, &mut self.buffers.tokens);
-        self.metrics.tokens += self.buffers.tokens.len() as u64;
-        for &token in &self.buffers.tokens {
-            changed |= self.assembler.push(token, self.timeline.base, self.engine.tokens());
-        }
+        self.buffers.decoded.clear();
+        self.search.decode(self.engine.head(), frame, &mut self.buffers.decoded);
+        self.metrics.tokens += self.buffers.decoded.confirmed.len() as u64;
+        changed |= self.assembler.update(&self.buffers.decoded, self.timeline.base, self.engine.tokens());
         // The last frame of a stream stands for more audio than there was.
         self.assembler.advance_to(self.timeline.at_frame(self.search.frames()).min(self.timeline.now()));
         self.begin_with_words();
@@ -196,17 +204,23 @@ impl Stream {
             return false;
         }
         if self.utterance_is_too_long() {
-            // The last word may still grow: it starts the next utterance.
-            let words = self.assembler.hypothesis().words().len() - 1;
+            // Words that may still change start the next utterance.
+            let words = self.assembler.hypothesis().confirmed();
             self.outbox.final_of(&mut self.assembler, words, |_| {});
             return true;
         }
         changed
     }
 
+    /// Lets the search decide on what it still holds back of the utterance.
+    pub(super) fn end_search(&mut self) -> Ending {
+        let place = (&self.timeline, &**self.engine.tokens(), self.config.alternatives);
+        Ending::of(&mut self.search, &mut self.assembler, &mut self.buffers.decoded, place)
+    }
+
     fn utterance_is_too_long(&self) -> bool {
         let hypothesis = self.assembler.hypothesis();
-        let [first, .., _] = hypothesis.words() else { return false };
+        let Some(first) = hypothesis.words().first().filter(|_| hypothesis.confirmed() > 0) else { return false };
         hypothesis.end().saturating_sub(first.start) > self.config.max_utterance
     }
 
@@ -255,10 +269,17 @@ impl Stream {
         self.features.finish(&mut self.buffers.mel);
         self.listen(began)?;
         self.flush_all()?;
+        let ending = self.end_search();
         self.assembler.advance_to(self.timeline.now());
-        if !self.assembler.is_empty() {
+        if let Some(first) = self.assembler.hypothesis().words().first() {
+            if !self.begun {
+                self.outbox.speech_started(first.start);
+            }
             let last_word_end = self.assembler.last_word_end();
-            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.from_finalize = from_finalize);
+            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| {
+                f.from_finalize = from_finalize;
+                ending.write_to(f);
+            });
             self.outbox.utterance_end(last_word_end);
         }
         self.restart_at(self.timeline.now());
@@ -326,6 +347,23 @@ impl Stream {
     /// without a gate falls back to the silence after the last word.
     pub fn set_policy(&mut self, policy: Policy) {
         self.config.set_policy(policy);
+    }
+
+    /// Listens for other hotwords ([`Engine::hotwords`]) from the next chunk on, or for none. A match that has begun with
+    /// the old ones is forgotten.
+    pub fn set_hotwords(&mut self, hotwords: Option<Hotwords>) {
+        self.search.set_hotwords(hotwords);
+    }
+
+    /// Keeps to another grammar ([`Engine::grammar`]), or to none: at once when no word of an utterance was heard yet,
+    /// else from the next utterance on. Allocates.
+    pub fn set_grammar(&mut self, grammar: Option<Grammar>) {
+        self.search.set_grammar(self.engine.head(), grammar, self.assembler.is_empty());
+    }
+
+    /// The hotwords that can't be listened for, and why.
+    pub fn rejected_hotwords(&self) -> &[RejectedHotword] {
+        self.search.rejected_hotwords()
     }
 
     /// Counters and times per stage since the stream was made.

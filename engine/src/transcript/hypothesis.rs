@@ -2,6 +2,8 @@
 
 use std::{ops::Range, time::Duration};
 
+use super::{Alternative, Interpretation};
+
 /// The words of one utterance as far as they are known.
 ///
 /// Storage is reused by the stream; clone it to keep it.
@@ -15,6 +17,8 @@ pub struct Hypothesis {
     pub(crate) end: Duration,
     pub(crate) speech_final: bool,
     pub(crate) from_finalize: bool,
+    pub(crate) interpretation: Option<Interpretation>,
+    pub(crate) alternatives: Vec<Alternative>,
 }
 
 /// One word of a [`Hypothesis`].
@@ -46,6 +50,8 @@ impl Clone for Hypothesis {
         self.end = source.end;
         self.speech_final = source.speech_final;
         self.from_finalize = source.from_finalize;
+        self.interpretation.clone_from(&source.interpretation);
+        self.alternatives.clone_from(&source.alternatives);
     }
 }
 
@@ -65,6 +71,8 @@ impl Hypothesis {
         self.confirmed = 0;
         self.speech_final = false;
         self.from_finalize = false;
+        self.interpretation = None;
+        self.alternatives.clear();
     }
 
     /// The words, separated by single spaces.
@@ -110,6 +118,17 @@ impl Hypothesis {
     /// Whether a host's `finalize` or `finish` made this final.
     pub fn from_finalize(&self) -> bool {
         self.from_finalize
+    }
+
+    /// What it means in the grammar of the stream; `None` in interims and without a grammar.
+    pub fn interpretation(&self) -> Option<&Interpretation> {
+        self.interpretation.as_ref()
+    }
+
+    /// Hypotheses of the whole utterance, the best first, as many as
+    /// [`StreamConfig::alternatives`](crate::StreamConfig::alternatives) asks for and the beam holds.
+    pub fn alternatives(&self) -> &[Alternative] {
+        &self.alternatives
     }
 
     /// Mean confidence of the words; 0 where there are none.

@@ -5,6 +5,8 @@
 
 mod assembler;
 mod hypothesis;
+mod interpretation;
 
 pub(crate) use assembler::Assembler;
 pub use hypothesis::{Hypothesis, Word};
+pub use interpretation::{Alternative, Interpretation, Slot};

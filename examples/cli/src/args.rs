@@ -40,6 +40,8 @@ pub enum Command {
         after_help = "Examples:\n  linnet convert checkpoint.safetensors model.linnet\n  linnet convert fastconformer.nemo model.linnet --endpoint linnet-endpoint.safetensors"
     )]
     Convert(Convert),
+    /// Make an n-gram model of a text for --lm.
+    Lm(Lm),
     /// List and fetch bigger public models.
     #[cfg(feature = "download")]
     #[command(
@@ -54,6 +56,7 @@ Examples:
   linnet transcribe --format srt talk.mp3 > talk.srt
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | linnet transcribe --raw 16000:1:s16le --interim -
   linnet transcribe --realtime --chunk-ms 160 clip.wav > /dev/null
+  linnet transcribe --grammar menu.jsgf --format json order.wav
 
 Files: WAV, FLAC, MP3 and Ogg Vorbis at 8 to 192 kHz with any number of channels, which are mixed to one.
 Exit code: 0 when all went well, 1 when a file could not be transcribed, 2 on a usage error.";
@@ -99,6 +102,33 @@ pub struct ModelArgs {
     pub reference: bool,
 }
 
+/// What the search expects to hear.
+#[derive(Args, Clone, Debug)]
+pub struct SearchArgs {
+    /// Phrases to expect, one a line: `flat white`, with a boost `oat milk:2.5`, with other spellings of how it sounds
+    /// `quinoa:2 = keen wah, kin wa`.
+    #[arg(long, value_name = "FILE")]
+    pub hotwords: Option<PathBuf>,
+    /// All that can be said, as a JSGF grammar; utterances are then written with the slots they fill.
+    #[arg(long, value_name = "FILE")]
+    pub grammar: Option<PathBuf>,
+    /// Hypotheses to follow at once. 1 is greedy search.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub beam: u8,
+    /// N-gram model to let the beam agree with, as `linnet lm` makes it.
+    #[arg(long, value_name = "FILE.arpa")]
+    pub lm: Option<PathBuf>,
+    /// How much the n-gram model counts beside the recognizer.
+    #[arg(long, value_name = "FACTOR", requires = "lm")]
+    pub lm_weight: Option<f32>,
+    /// What every token earns while there is an n-gram model, natural logarithm.
+    #[arg(long, value_name = "NATS", requires = "lm", allow_negative_numbers = true)]
+    pub lm_reward: Option<f32>,
+    /// Take each recording as one utterance, whatever its pauses.
+    #[arg(long)]
+    pub whole: bool,
+}
+
 /// Arguments of `transcribe`.
 #[derive(Args, Debug)]
 pub struct Transcribe {
@@ -107,6 +137,8 @@ pub struct Transcribe {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub model: ModelArgs,
+    #[command(flatten)]
+    pub search: SearchArgs,
     /// What to write.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -210,6 +242,8 @@ pub struct Eval {
     pub folders: Vec<PathBuf>,
     #[command(flatten)]
     pub model: ModelArgs,
+    #[command(flatten)]
+    pub search: SearchArgs,
     /// Audio per step in milliseconds; may be given several times. Without it, the model's default.
     #[arg(long, value_name = "N", value_parser = milliseconds)]
     pub chunk_ms: Vec<Duration>,
@@ -290,6 +324,22 @@ pub struct Pull {
     /// Server with the layout of huggingface.co to take it from.
     #[arg(long, value_name = "URL")]
     pub mirror: Option<String>,
+}
+
+/// Arguments of `lm`.
+#[derive(Args, Debug)]
+pub struct Lm {
+    /// Texts, a sentence a line, in words as they are spoken.
+    #[arg(required = true, value_name = "TEXTS")]
+    pub texts: Vec<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Most pieces of an n-gram.
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub order: u8,
+    /// The ARPA file to write.
+    #[arg(short, long, value_name = "FILE.arpa")]
+    pub output: PathBuf,
 }
 
 /// Reads RATE:CHANNELS:ENC.

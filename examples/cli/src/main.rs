@@ -11,10 +11,13 @@ mod failure;
 mod info;
 #[cfg(feature = "capture")]
 mod listen;
+mod lm;
 mod model;
 #[cfg(feature = "download")]
 mod models;
+mod ngram;
 mod output;
+mod search;
 mod set;
 mod source;
 mod stats;
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Eval(args) => eval::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
+        Command::Lm(args) => lm::run(&args),
         #[cfg(feature = "download")]
         Command::Models(args) => models::run(&args),
     };
