@@ -23,17 +23,6 @@ fn main() -> ExitCode {
     match run(&engine(), &speech(60), options) {
         Ok(report) => {
             println!("{report}");
-            for (name, times) in [
-                ("queue", report.metrics.queue),
-                ("delivery", report.metrics.delivery),
-                ("capture to event", report.metrics.capture_to_event),
-            ] {
-                println!(
-                    "{name:<23} p50 {:.1} ms, p99 {:.1} ms on the accelerated clock",
-                    times.p50.as_secs_f64() * 1e3,
-                    times.p99.as_secs_f64() * 1e3
-                );
-            }
             ExitCode::SUCCESS
         }
         Err(why) => {

@@ -2,9 +2,8 @@
 //! every word.
 //!
 //! The session records what it hears ([`LiveConfig::recording`]). Each stretch of that between two gaps goes through a
-//! stream of its own in one push: what the session said must be exactly that, word by word, and at the same times to an
-//! encoder frame (an utterance ends where its last push does, if that is within the frame). So nothing is lost, doubled
-//! or moved, whatever the device and the host did.
+//! stream of its own: what the session said must be exactly that, word by word, and at the same times to an encoder
+//! frame. So nothing is lost, doubled or moved, whatever the device and the host did.
 //!
 //! The longest chunk is used: a shorter one gets longer where the recognizer is behind, and other chunks may hear other
 //! words.
@@ -14,7 +13,7 @@ mod device;
 use std::{collections::VecDeque, fmt, time::Duration};
 
 use linnet::{
-    AudioFormat, Engine, Event, Hypothesis, StreamConfig,
+    AudioFormat, Engine, Event, Hypothesis, Stream, StreamConfig,
     audio::ring::{Consumer, Item, ring},
     live::{Backoff, Clock, Live, LiveConfig, LiveEvent, LiveMetrics, Priority},
 };
@@ -287,13 +286,13 @@ impl<'a> Account<'a> {
         let begins = Duration::from_secs_f64(self.begins as f64 / rate);
         let describe = |error: linnet::Error| error.to_string();
         let mut stream = self.engine.stream(stream_config()).map_err(describe)?;
-        stream.push_f32(&self.stretch).map_err(describe)?;
-        stream.finish().map_err(describe)?;
-        while let Some(event) = stream.poll() {
-            if let Event::Final(hypothesis) = event {
-                self.expected.extend(words(hypothesis, begins));
-            }
+        // An utterance ends at a push; the device's are of about 10 ms too.
+        for block in self.stretch.chunks(AudioFormat::default().rate_hz as usize / 100) {
+            stream.push_f32(block).map_err(describe)?;
+            expect(&mut stream, begins, &mut self.expected);
         }
+        stream.finish().map_err(describe)?;
+        expect(&mut stream, begins, &mut self.expected);
         self.stretch.clear();
         if self.stretches == WARM_AFTER {
             self.warm_mb = crate::resident_mb().map(|(_, own)| own);
@@ -317,6 +316,14 @@ impl<'a> Account<'a> {
                 Err(format!("memory grew from {warm:.1} to {now:.1} MB"))
             }
             _ => Ok(()),
+        }
+    }
+}
+
+fn expect(stream: &mut Stream, begins: Duration, expected: &mut VecDeque<Said>) {
+    while let Some(event) = stream.poll() {
+        if let Event::Final(hypothesis) = event {
+            expected.extend(words(hypothesis, begins));
         }
     }
 }

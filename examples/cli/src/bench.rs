@@ -9,7 +9,7 @@ use std::{
 };
 
 use linnet::{
-    AudioFormat, Engine, Event,
+    AudioFormat, Engine, Event, Hypothesis,
     live::{Clock, Live, LiveConfig, LiveEvent, LiveMetrics, Playback},
 };
 use serde::Serialize;
@@ -29,9 +29,12 @@ const QUICK: u32 = 10;
 /// Silence behind a recording on top of what ends an utterance.
 const SILENCE: Duration = Duration::from_millis(500);
 
+/// How far the recognizer's estimate of a word's end may be from the reference's: farther away it is another word.
+const NEAR: Duration = Duration::from_secs(1);
+
 /// A word and where it ends in its recording.
 #[derive(Clone, Debug, PartialEq)]
-struct Reference {
+struct Timed {
     word: String,
     end: Duration,
 }
@@ -120,7 +123,7 @@ fn play(
     path: &Path,
     mut samples: Vec<f32>,
     format: AudioFormat,
-    references: &[Reference],
+    references: &[Timed],
     latencies: &mut Latencies,
 ) -> Result<LiveMetrics, Failure> {
     let mut config = LiveConfig::default();
@@ -138,7 +141,7 @@ fn play(
     let mut live = Live::start(engine, source, config).map_err(failed)?;
     // On the session's clock; where the audio began on it is known at the end.
     let mut shown = Emissions::default();
-    let mut utterances: Vec<Vec<String>> = Vec::new();
+    let mut utterances: Vec<Vec<Timed>> = Vec::new();
     while !live.is_over() {
         match live.next_event(Duration::from_millis(100)) {
             Some(LiveEvent::Heard(Event::Interim(hypothesis))) => {
@@ -147,7 +150,7 @@ fn play(
             Some(LiveEvent::Heard(Event::Final(hypothesis))) if !hypothesis.words().is_empty() => {
                 let texts = || hypothesis.words().iter().map(|word| hypothesis.word_text(word));
                 shown.final_(texts().map(|text| (text, Duration::ZERO)), clock.now());
-                utterances.push(texts().map(str::to_owned).collect());
+                utterances.push(timed(hypothesis));
             }
             Some(LiveEvent::Notice(notice @ linnet::live::Notice::OrdinaryPriority { .. })) => {
                 eprintln!("linnet: {notice}");
@@ -166,19 +169,22 @@ impl Latencies {
     /// Takes the words of a recording: when each was shown and each utterance was final, in ms on the session's clock.
     fn add(
         &mut self,
-        utterances: &[Vec<String>],
+        utterances: &[Vec<Timed>],
         shown_ms: &[f64],
         finals_ms: &[f64],
         began_ms: f64,
-        references: &[Reference],
+        references: &[Timed],
     ) {
-        let heard: Vec<&str> = utterances.iter().flatten().map(String::as_str).collect();
-        let expected: Vec<&str> = references.iter().map(|reference| reference.word.as_str()).collect();
-        let pairs: HashMap<usize, usize> = common(&heard, &expected).into_iter().collect();
+        let heard: Vec<&Timed> = utterances.iter().flatten().collect();
+        let same = |i: usize, j: usize| {
+            let (heard, expected): (&Timed, _) = (heard[i], &references[j]);
+            heard.word == expected.word && heard.end.abs_diff(expected.end) <= NEAR
+        };
+        let pairs: HashMap<usize, usize> = common(heard.len(), references.len(), same).into_iter().collect();
         let end_ms = |index: usize| {
             pairs.get(&index).map(|&reference| began_ms + references[reference].end.as_secs_f64() * 1000.0)
         };
-        self.expected += expected.len();
+        self.expected += references.len();
         self.matched += pairs.len();
         let mut first = 0;
         for (utterance, &final_ms) in utterances.iter().zip(finals_ms) {
@@ -195,13 +201,13 @@ impl Latencies {
     }
 }
 
-/// Index pairs of a longest common subsequence.
-fn common(a: &[&str], b: &[&str]) -> Vec<(usize, usize)> {
-    let width = b.len() + 1;
-    let mut longest = vec![0u32; (a.len() + 1) * width];
-    for i in (0..a.len()).rev() {
-        for j in (0..b.len()).rev() {
-            longest[i * width + j] = if a[i] == b[j] {
+/// Index pairs of a longest common subsequence of two sequences with these lengths.
+fn common(a: usize, b: usize, same: impl Fn(usize, usize) -> bool) -> Vec<(usize, usize)> {
+    let width = b + 1;
+    let mut longest = vec![0u32; (a + 1) * width];
+    for i in (0..a).rev() {
+        for j in (0..b).rev() {
+            longest[i * width + j] = if same(i, j) {
                 longest[(i + 1) * width + j + 1] + 1
             } else {
                 longest[(i + 1) * width + j].max(longest[i * width + j + 1])
@@ -209,8 +215,8 @@ fn common(a: &[&str], b: &[&str]) -> Vec<(usize, usize)> {
         }
     }
     let (mut i, mut j, mut pairs) = (0, 0, Vec::new());
-    while i < a.len() && j < b.len() {
-        if a[i] == b[j] {
+    while i < a && j < b {
+        if same(i, j) {
             pairs.push((i, j));
             (i, j) = (i + 1, j + 1);
         } else if longest[(i + 1) * width + j] >= longest[i * width + j + 1] {
@@ -231,26 +237,30 @@ fn decode(path: &Path) -> Result<(Vec<f32>, AudioFormat), Failure> {
     Ok((samples, source.format()))
 }
 
-fn transcribe(engine: &Engine, samples: &[f32], format: AudioFormat) -> Result<Vec<Reference>, linnet::Error> {
+fn transcribe(engine: &Engine, samples: &[f32], format: AudioFormat) -> Result<Vec<Timed>, linnet::Error> {
     let hypothesis = engine.transcribe(samples, format)?;
-    let reference = |word: &linnet::Word| Reference { word: hypothesis.word_text(word).to_owned(), end: word.end };
-    Ok(hypothesis.words().iter().map(reference).collect())
+    Ok(timed(&hypothesis))
+}
+
+fn timed(hypothesis: &Hypothesis) -> Vec<Timed> {
+    let timed = |word: &linnet::Word| Timed { word: hypothesis.word_text(word).to_owned(), end: word.end };
+    hypothesis.words().iter().map(timed).collect()
 }
 
 /// The words of each file of a table.
-fn read_alignments(path: &Path) -> Result<HashMap<String, Vec<Reference>>, Failure> {
+fn read_alignments(path: &Path) -> Result<HashMap<String, Vec<Timed>>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::on(path.display(), error))?;
     parse_alignments(&text).map_err(|why| Failure::on(path.display(), why))
 }
 
-fn parse_alignments(text: &str) -> Result<HashMap<String, Vec<Reference>>, String> {
+fn parse_alignments(text: &str) -> Result<HashMap<String, Vec<Timed>>, String> {
     let mut rows = text.lines();
     let header: Vec<_> = rows.next().unwrap_or("").split('\t').collect();
     let column = |name: &str| {
         header.iter().position(|&column| column == name).ok_or_else(|| format!("the header has no column {name:?}"))
     };
     let (file, word, end) = (column("file")?, column("word")?, column("end")?);
-    let mut words = HashMap::<String, Vec<Reference>>::new();
+    let mut words = HashMap::<String, Vec<Timed>>::new();
     for (index, row) in rows.enumerate().filter(|(_, row)| !row.is_empty()) {
         let fields: Vec<_> = row.split('\t').collect();
         let field = |column: usize| {
@@ -261,14 +271,14 @@ fn parse_alignments(text: &str) -> Result<HashMap<String, Vec<Reference>>, Strin
             .ok()
             .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
             .ok_or_else(|| format!("line {}: {:?} is no time in seconds", index + 2, fields[end]))?;
-        let reference = Reference { word: field(word)?.to_lowercase(), end };
+        let reference = Timed { word: field(word)?.to_lowercase(), end };
         words.entry(field(file)?.to_owned()).or_default().push(reference);
     }
     Ok(words)
 }
 
 /// By the path as it was given, or else by the name alone.
-fn of_file<'a>(alignments: &'a HashMap<String, Vec<Reference>>, path: &Path) -> Option<&'a [Reference]> {
+fn of_file<'a>(alignments: &'a HashMap<String, Vec<Timed>>, path: &Path) -> Option<&'a [Timed]> {
     let name = path.file_name()?.to_str()?;
     alignments.get(path.to_str()?).or_else(|| alignments.get(name)).map(Vec::as_slice)
 }
@@ -279,28 +289,32 @@ mod tests {
 
     #[test]
     fn words_are_paired_in_order() {
-        assert_eq!(common(&["a", "x", "b", "c"], &["a", "b", "y", "c"]), [(0, 0), (2, 1), (3, 3)]);
-        assert_eq!(common(&[], &["a"]), []);
-        assert_eq!(common(&["a", "a"], &["a"]), [(0, 0)]);
+        let pairs = |a: &str, b: &str| common(a.len(), b.len(), |i, j| a.as_bytes()[i] == b.as_bytes()[j]);
+        assert_eq!(pairs("axbc", "abyc"), [(0, 0), (2, 1), (3, 3)]);
+        assert_eq!(pairs("", "a"), []);
+        assert_eq!(pairs("aa", "a"), [(0, 0)]);
     }
 
     #[test]
     fn latencies_count_from_the_end_of_paired_words() {
-        let reference = |word: &str, ms| Reference { word: word.into(), end: Duration::from_millis(ms) };
-        let references = [reference("one", 500), reference("two", 900), reference("three", 2000)];
-        let utterances = [vec!["one".into(), "too".into()], vec!["three".into()]];
+        let timed = |word: &str, ms| Timed { word: word.into(), end: Duration::from_millis(ms) };
+        let references = [timed("one", 500), timed("two", 900), timed("three", 2000)];
+        let utterances = [vec![timed("one", 560), timed("too", 960)], vec![timed("three", 1900)]];
         let mut latencies = Latencies::default();
         latencies.add(&utterances, &[1700.0, 2000.0, 3150.0], &[2500.0, 3800.0], 1000.0, &references);
         assert_eq!(latencies.words, [200.0, 150.0]);
         assert_eq!(latencies.first_words, [200.0, 150.0]);
         assert_eq!(latencies.finals, [800.0], "the last word of the first utterance is none of the reference's");
         assert_eq!((latencies.matched, latencies.expected), (2, 3));
+        let elsewhere = [vec![timed("one", 5000)]];
+        latencies.add(&elsewhere, &[6000.0], &[6000.0], 1000.0, &references);
+        assert_eq!(latencies.matched, 2, "a word far away is another one");
     }
 
     #[test]
     fn alignments_are_read() {
         let words = parse_alignments("word\tend\tfile\nOne\t0.5\ta.wav\ntwo\t1\ta.wav\n\n").unwrap();
-        assert_eq!(words["a.wav"][0], Reference { word: "one".into(), end: Duration::from_millis(500) });
+        assert_eq!(words["a.wav"][0], Timed { word: "one".into(), end: Duration::from_millis(500) });
         assert_eq!(of_file(&words, Path::new("clips/a.wav")).unwrap().len(), 2);
         for bad in ["", "file\tword\n", "file\tword\tend\na\tb\tsoon\n", "file\tword\tend\na\n"] {
             assert!(parse_alignments(bad).is_err(), "{bad:?}");
