@@ -12,4 +12,7 @@ pub mod recognizer;
 pub mod transcript;
 
 pub use recognizer::{AudioFormat, Engine, Error, Event, Metrics, ModelInfo, Stage, StageTimes, Stream, StreamConfig};
-pub use transcript::{Hypothesis, Word};
+pub use transcript::{
+    Hypothesis, Word,
+    format::{FormatConfig, Redaction},
+};

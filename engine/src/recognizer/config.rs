@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::transcript::format::FormatConfig;
+
 /// Rate and channels of the samples that a host pushes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudioFormat {
@@ -38,6 +40,8 @@ pub struct StreamConfig {
     pub max_utterance: Duration,
     /// Most tokens that one encoder frame may emit. Bounds the work of a step on any input.
     pub max_symbols_per_frame: usize,
+    /// How words are written; see [`Hypothesis::written`](crate::Hypothesis::written).
+    pub format: FormatConfig,
 }
 
 impl Default for StreamConfig {
@@ -50,6 +54,7 @@ impl Default for StreamConfig {
             endpointing: Some(Duration::from_millis(800)),
             max_utterance: Duration::from_secs(30),
             max_symbols_per_frame: 5,
+            format: FormatConfig::default(),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{ops::Range, time::Duration};
 
+use super::format::Written;
+
 /// The words of one utterance as far as they are known.
 ///
 /// Storage is reused by the stream; clone it to keep it.
@@ -15,6 +17,7 @@ pub struct Hypothesis {
     pub(crate) end: Duration,
     pub(crate) speech_final: bool,
     pub(crate) from_finalize: bool,
+    pub(crate) written: Option<Written>,
 }
 
 /// One word of a [`Hypothesis`].
@@ -46,6 +49,7 @@ impl Clone for Hypothesis {
         self.end = source.end;
         self.speech_final = source.speech_final;
         self.from_finalize = source.from_finalize;
+        self.written.clone_from(&source.written);
     }
 }
 
@@ -85,6 +89,12 @@ impl Hypothesis {
     /// Number of this hypothesis among all interims and finals of the stream, from 1.
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// The words as they are written, where the stream formats them
+    /// ([`StreamConfig::format`](crate::StreamConfig::format)).
+    pub fn written(&self) -> Option<&Written> {
+        self.written.as_ref()
     }
 
     /// How many leading words will not change any more in this utterance. All of them in a final.
