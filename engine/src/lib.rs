@@ -2,17 +2,23 @@
 //!
 //! Data flows one way: [`audio`] → [`features`] → [`model`] (encoder, predictor and joiner on the kernels of [`nn`]) →
 //! [`decode`] → [`transcript`] → events of the [`recognizer`], whose [`Engine`] and [`Stream`] are what a host uses.
+//! Beside it, [`endpoint`] hears in the features where speech and utterances begin and end.
+//! [`live`] runs a stream on a thread of its own, from a microphone or another device.
 
 pub mod audio;
 pub mod decode;
+pub mod endpoint;
 pub mod features;
+pub mod live;
 pub mod model;
 pub mod nn;
 pub mod recognizer;
 pub mod transcript;
 
+pub use decode::{Grammar, GrammarError, Hotword, Hotwords, LanguageModel, NgramError, RejectedHotword};
+pub use endpoint::Policy;
 pub use recognizer::{AudioFormat, Engine, Error, Event, Metrics, ModelInfo, Stage, StageTimes, Stream, StreamConfig};
 pub use transcript::{
-    Hypothesis, Word,
+    Alternative, Hypothesis, Interpretation, Slot, Word,
     format::{FormatConfig, Redaction},
 };

@@ -7,16 +7,19 @@ use std::time::Duration;
 
 use common::{clip, default_engine, transcripts};
 use counting::allocations;
-use linnet::{Event, StreamConfig};
+use linnet::{Event, Hotword, StreamConfig};
 
 #[test]
 fn a_warm_stream_allocates_nothing() {
     let samples: Vec<f32> = transcripts().iter().take(4).flat_map(|(file, _)| clip(file)).collect();
     let pause = vec![0.0; 32_000];
-    for chunk in default_engine().info().chunks().collect::<Vec<_>>() {
+    let chunks: Vec<Duration> = default_engine().info().chunks().collect();
+    for (chunk, beam_width) in chunks.iter().map(|&chunk| (chunk, 1)).chain([(chunks[0], 4)]) {
         let mut config = StreamConfig::default();
+        config.beam_width = beam_width;
         config.chunk = Some(chunk);
         config.max_utterance = Duration::from_secs(4);
+        config.hotwords = vec![Hotword::new("the sea").sounds_like("this see"), Hotword::new("and")];
         let mut stream = default_engine().stream(config).unwrap();
         let mut run = |count: &mut u64| {
             let mut events = 0;
@@ -34,6 +37,6 @@ fn a_warm_stream_allocates_nothing() {
         run(&mut warm_up);
         let events = run(&mut warm);
         assert!(events > 3, "{events} events: there was something to recognize");
-        assert_eq!(warm, 0, "allocations at chunks of {chunk:?}");
+        assert_eq!(warm, 0, "allocations at chunks of {chunk:?}, beam {beam_width}");
     }
 }

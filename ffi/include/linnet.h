@@ -1,15 +1,15 @@
 /* Linnet: embedded streaming speech recognition. The C ABI.
  *
- * An engine is an opened model; a stream is the state of one audio stream; a transcript is what a whole recording said.
- * Each is a handle: a number, zero when there is none. A handle that was freed, is of another kind, or never was one is
+ * An engine is an opened model; a stream is the state of one audio stream, which the host drives; a live session is one
+ * that the library drives on threads of its own; a transcript is what a whole recording said. Each is a handle: a number, zero when there is none. A handle that was freed, is of another kind, or never was one is
  * recognized, and the call returns LINNET_ERROR_INVALID_HANDLE.
  *
  * Calls return a status; linnet_last_error tells in words what failed last in this thread. Nothing unwinds or longjmps
  * out of the library: a defect is returned as LINNET_ERROR_INTERNAL, except by a library built with panic=abort (the
  * profile `embedded`), where it ends the process.
  *
- * Any function may be called by any thread at any time. Calls on one stream take turns; all others run side by side. The
- * library makes no threads, and calls nobody back.
+ * Any function may be called by any thread at any time. Calls on one stream take turns; all others run side by side. Only
+ * live sessions have threads of the library, and only they call back, where the host gave them a function.
  *
  * Structs that start with `size` are versioned by it: set it to sizeof before every call. Strings are UTF-8 and end with
  * a zero. What a call hands out through pointers is borrowed from the handle it was called with. Audio is interleaved;
@@ -31,6 +31,16 @@
  * and trailing fields of structs may be added without.
  */
 #define LINNET_ABI_VERSION 1
+
+/**
+ * The host pushes the audio, for example from its own audio callback: linnet_live_push_f32 and linnet_live_push_i16.
+ */
+#define LINNET_SOURCE_PUSH 0
+
+/**
+ * The library captures from a microphone, and takes it up again when it was lost.
+ */
+#define LINNET_SOURCE_MICROPHONE 1
 
 /**
  * What a call returns.
@@ -117,12 +127,71 @@ enum linnet_event_kind_t
      * Audio between `start_ms` and `end_ms` was lost before it reached the recognizer.
      */
     LINNET_EVENT_GAP = 5,
+    /**
+     * The state of a live session has changed to `state`.
+     */
+    LINNET_EVENT_STATE = 6,
+    /**
+     * The microphone of a live session was lost or can't be opened; `text` says why and what to do. It is tried again
+     * `end_ms` - `start_ms` milliseconds later.
+     */
+    LINNET_EVENT_TROUBLE = 7,
+    /**
+     * The microphone has been delivering one and the same value since `start_ms`: it is muted, not plugged in, or
+     * broken.
+     */
+    LINNET_EVENT_DEAD_MICROPHONE = 8,
+    /**
+     * A microphone that was dead delivers sound again since `start_ms`.
+     */
+    LINNET_EVENT_MICROPHONE_ALIVE = 9,
+    /**
+     * `text` tells something that whoever runs the machine may want to know.
+     */
+    LINNET_EVENT_NOTICE = 10,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
 typedef enum linnet_event_kind_t linnet_event_kind_t;
 #else
 typedef int32_t linnet_event_kind_t;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * The state of a live session.
+ */
+enum linnet_state_t
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+    /**
+     * There is no session: the event is of a stream.
+     */
+    LINNET_STATE_NONE = 0,
+    /**
+     * No audio has come yet.
+     */
+    LINNET_STATE_CONNECTING = 1,
+    /**
+     * Audio is coming in.
+     */
+    LINNET_STATE_LIVE = 2,
+    /**
+     * The microphone was lost; it is tried again until it is back.
+     */
+    LINNET_STATE_RECONNECTING = 3,
+    /**
+     * The session is over.
+     */
+    LINNET_STATE_STOPPED = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum linnet_state_t linnet_state_t;
+#else
+typedef int32_t linnet_state_t;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
@@ -326,6 +395,10 @@ typedef struct linnet_event_t {
      * Of a final: whether linnet_stream_finalize or linnet_stream_finish made it.
      */
     bool from_finalize;
+    /**
+     * Of LINNET_EVENT_STATE: the new state; LINNET_STATE_NONE in all others.
+     */
+    linnet_state_t state;
 } linnet_event_t;
 
 /**
@@ -403,6 +476,62 @@ typedef struct linnet_metrics_t {
      */
     struct linnet_stage_times_t step;
 } linnet_metrics_t;
+
+/**
+ * What a session calls with each of its events, on a thread of the library. The event and all it points to are
+ * borrowed until the function returns. The function may call the library, also to free the session.
+ */
+typedef void (*linnet_event_callback_t)(void *user_data, const struct linnet_event_t *event);
+
+/**
+ * Settings of a live session. Set `size`, fill the rest with linnet_live_config_init, and change what is needed.
+ */
+typedef struct linnet_live_config_t {
+    /**
+     * sizeof(linnet_live_config_t).
+     */
+    size_t size;
+    /**
+     * LINNET_SOURCE_PUSH (the default) or LINNET_SOURCE_MICROPHONE.
+     */
+    uint32_t source;
+    /**
+     * Audio that is kept while the recognizer is busy, in milliseconds: 80 to 600000. What comes when that is full is
+     * lost, and told by LINNET_EVENT_GAP. Default 5000.
+     */
+    uint32_t buffer_ms;
+    /**
+     * Name of the microphone in UTF-8, zero-terminated; null for the system's default. Not used with
+     * LINNET_SOURCE_PUSH.
+     */
+    const char *device;
+    /**
+     * Settings of the recognition. Rate and channels are those of the pushed audio; a microphone has its own.
+     */
+    struct linnet_stream_config_t stream;
+    /**
+     * Whether the recognizer's thread asks for real-time priority: 1 or 0. Default 1; where the system refuses,
+     * LINNET_EVENT_NOTICE says so.
+     */
+    uint32_t realtime_priority;
+    /**
+     * Whether linnet_live_event_fd will be asked for: 1 or 0. Default 0.
+     */
+    uint32_t event_fd;
+    /**
+     * Takes the events; null to take them with linnet_live_next. Default null.
+     */
+    linnet_event_callback_t on_event;
+    /**
+     * Handed to `on_event` as it is.
+     */
+    void *user_data;
+} linnet_live_config_t;
+
+/**
+ * A live session. Zero is none. Any thread may call at any time.
+ */
+typedef uint64_t linnet_live_t;
 
 /**
  * The transcript of a recording. Zero is none. Any number of threads may use it at the same time.
@@ -585,6 +714,105 @@ linnet_status_t linnet_stream_position_ms(linnet_stream_t stream, uint64_t *posi
  * caller's.
  */
 linnet_status_t linnet_stream_metrics(linnet_stream_t stream, struct linnet_metrics_t *metrics);
+
+/**
+ * Fills `config` with the defaults. Its `size` field is set by the caller.
+ *
+ * Errors: LINNET_ERROR_INVALID_ARGUMENT. Threads: any. Ownership: `config` is the caller's.
+ */
+linnet_status_t linnet_live_config_init(struct linnet_live_config_t *config);
+
+/**
+ * Starts a session: from now on audio is recognized on a thread of the library. `config` may be null, for the defaults.
+ * A microphone is opened in the background; whether that works comes as an event. On an error `*live` is zero.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_AUDIO when the rate or the number of
+ * channels is not one that can be converted; LINNET_ERROR_UNSUPPORTED when a field is set that the library does not
+ * have, and for a microphone in a library built without capture; LINNET_ERROR_RESOURCES. Threads: any. Ownership:
+ * `config` and the device's name are only read during the call; `user_data` must stay good until linnet_live_free has
+ * returned, or the callback that called it; `*live` is the caller's, who gives it to linnet_live_free.
+ */
+linnet_status_t linnet_live_start(linnet_engine_t engine,
+                                  const struct linnet_live_config_t *config,
+                                  linnet_live_t *live);
+
+/**
+ * Takes `frames` frames of interleaved samples in -1..1, at the rate and channels of the session. May be called from an
+ * audio callback: the samples are copied into a buffer that is allocated already, nothing is computed and nobody is
+ * waited for, as long as one thread pushes and no session is started or freed at the same moment. Samples that are not
+ * finite count as zero. When the buffer is full, audio is lost and told by LINNET_EVENT_GAP.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT, also for a session of a microphone;
+ * LINNET_ERROR_FINISHED after linnet_live_stop. Threads: any. Ownership: `samples` are only read during the call.
+ */
+linnet_status_t linnet_live_push_f32(linnet_live_t live, const float *samples, size_t frames);
+
+/**
+ * Takes 16-bit samples, otherwise as linnet_live_push_f32.
+ *
+ * Errors: as linnet_live_push_f32. Threads: any. Ownership: `samples` are only read during the call.
+ */
+linnet_status_t linnet_live_push_i16(linnet_live_t live, const int16_t *samples, size_t frames);
+
+/**
+ * Waits up to `timeout_ms` milliseconds (0: not at all) for the next event and fills `event` with it; its kind is
+ * LINNET_EVENT_NONE when none came. Events come in order; an interim that was not taken in time is replaced by a newer
+ * one. The last event of a session is LINNET_EVENT_STATE with LINNET_STATE_STOPPED.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT, also for a session with a callback. Threads: any;
+ * where several take events, each goes to one of them, and only one at a time may use what it got. Ownership: `event`
+ * is the caller's; what it points to is borrowed, valid until the next call with this session.
+ */
+linnet_status_t linnet_live_next(linnet_live_t live, struct linnet_event_t *event, uint32_t timeout_ms);
+
+/**
+ * Tells in `*fd` a file descriptor that is readable while an event waits for linnet_live_next, for event loops (poll,
+ * epoll, kqueue, libuv). It is there when the session was started with `event_fd`. The host neither reads nor closes it.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT when the session was not started with `event_fd`;
+ * LINNET_ERROR_UNSUPPORTED on systems without file descriptors. Threads: any. Ownership: borrowed, valid until
+ * linnet_live_free.
+ */
+linnet_status_t linnet_live_event_fd(linnet_live_t live,
+                                     int32_t *fd);
+
+/**
+ * Makes a final of what has been said so far, without a pause. It comes as an event.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE. Threads: any.
+ */
+linnet_status_t linnet_live_finalize(linnet_live_t live);
+
+/**
+ * Ends the audio: what was captured or pushed is recognized, and LINNET_EVENT_STATE with LINNET_STATE_STOPPED comes as
+ * the last event. Does nothing the second time.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE. Threads: any.
+ */
+linnet_status_t linnet_live_stop(linnet_live_t live);
+
+/**
+ * Tells the session's state in `*state`: it may be ahead of the events.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, LINNET_ERROR_INVALID_ARGUMENT. Threads: any.
+ */
+linnet_status_t linnet_live_state(linnet_live_t live, linnet_state_t *state);
+
+/**
+ * Fills `metrics` with counters and times of the recognizer, up to a quarter of a second old.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, LINNET_ERROR_INVALID_ARGUMENT. Threads: any. Ownership: `metrics` is the
+ * caller's.
+ */
+linnet_status_t linnet_live_metrics(linnet_live_t live, struct linnet_metrics_t *metrics);
+
+/**
+ * Ends a session at once and gives it back: audio and events that it holds are dropped. No callback runs after it has
+ * returned, unless a callback called it: then that one is the last. Zero does nothing.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, also when it was freed before. Threads: any.
+ */
+linnet_status_t linnet_live_free(linnet_live_t live);
 
 /**
  * Recognizes a whole recording: `frames` frames of interleaved samples in -1..1 with `sample_rate_hz` frames per

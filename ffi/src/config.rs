@@ -52,7 +52,7 @@ pub unsafe extern "C" fn linnet_stream_config_init(config: *mut linnet_stream_co
 }
 
 impl linnet_stream_config_t {
-    fn defaults() -> Self {
+    pub(crate) fn defaults() -> Self {
         let config = StreamConfig::default();
         let ms = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
         Self {
@@ -68,7 +68,7 @@ impl linnet_stream_config_t {
         }
     }
 
-    fn to_stream_config(self) -> Result<StreamConfig, Failure> {
+    pub(crate) fn to_stream_config(self) -> Result<StreamConfig, Failure> {
         let ms = |ms: u32| Duration::from_millis(ms.into());
         let mut config = StreamConfig::default();
         config.audio = audio_format(self.sample_rate_hz, self.channels)?;

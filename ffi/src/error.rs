@@ -7,7 +7,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use linnet::audio::AudioFileError;
+use linnet::{audio::AudioFileError, live::LiveError};
 
 /// What a call returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +110,16 @@ impl From<linnet::Error> for Failure {
             _ => LINNET_ERROR_INTERNAL,
         };
         Self { status, message: error.to_string() }
+    }
+}
+
+impl From<LiveError> for Failure {
+    fn from(error: LiveError) -> Self {
+        match error {
+            LiveError::Recognizer(error) => error.into(),
+            LiveError::Thread(_) => Self::resources(error.to_string()),
+            _ => Self::internal(error.to_string()),
+        }
     }
 }
 

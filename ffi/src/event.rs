@@ -2,7 +2,10 @@
 
 use std::{ffi::c_char, time::Duration};
 
-use linnet::{Event, Hypothesis};
+use linnet::{
+    Event, Hypothesis,
+    live::{LiveEvent, State},
+};
 
 use crate::memory::AbiStruct;
 
@@ -22,6 +25,45 @@ pub enum linnet_event_kind_t {
     LINNET_EVENT_UTTERANCE_END = 4,
     /// Audio between `start_ms` and `end_ms` was lost before it reached the recognizer.
     LINNET_EVENT_GAP = 5,
+    /// The state of a live session has changed to `state`.
+    LINNET_EVENT_STATE = 6,
+    /// The microphone of a live session was lost or can't be opened; `text` says why and what to do. It is tried again
+    /// `end_ms` - `start_ms` milliseconds later.
+    LINNET_EVENT_TROUBLE = 7,
+    /// The microphone has been delivering one and the same value since `start_ms`: it is muted, not plugged in, or
+    /// broken.
+    LINNET_EVENT_DEAD_MICROPHONE = 8,
+    /// A microphone that was dead delivers sound again since `start_ms`.
+    LINNET_EVENT_MICROPHONE_ALIVE = 9,
+    /// `text` tells something that whoever runs the machine may want to know.
+    LINNET_EVENT_NOTICE = 10,
+}
+
+/// The state of a live session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum linnet_state_t {
+    /// There is no session: the event is of a stream.
+    LINNET_STATE_NONE = 0,
+    /// No audio has come yet.
+    LINNET_STATE_CONNECTING = 1,
+    /// Audio is coming in.
+    LINNET_STATE_LIVE = 2,
+    /// The microphone was lost; it is tried again until it is back.
+    LINNET_STATE_RECONNECTING = 3,
+    /// The session is over.
+    LINNET_STATE_STOPPED = 4,
+}
+
+impl From<State> for linnet_state_t {
+    fn from(state: State) -> Self {
+        match state {
+            State::Connecting => LINNET_STATE_CONNECTING,
+            State::Live => LINNET_STATE_LIVE,
+            State::Reconnecting => LINNET_STATE_RECONNECTING,
+            State::Stopped => LINNET_STATE_STOPPED,
+        }
+    }
 }
 
 /// One word of an event. Its layout stays as it is for an ABI version.
@@ -75,6 +117,8 @@ pub struct linnet_event_t {
     pub speech_final: bool,
     /// Of a final: whether linnet_stream_finalize or linnet_stream_finish made it.
     pub from_finalize: bool,
+    /// Of LINNET_EVENT_STATE: the new state; LINNET_STATE_NONE in all others.
+    pub state: linnet_state_t,
 }
 
 // SAFETY: `repr(C)`, size first.
@@ -84,6 +128,7 @@ unsafe impl AbiStruct for linnet_event_t {
 }
 
 use linnet_event_kind_t::*;
+use linnet_state_t::*;
 
 impl linnet_event_t {
     fn new(kind: linnet_event_kind_t, start: Duration, end: Duration) -> Self {
@@ -101,6 +146,7 @@ impl linnet_event_t {
             confirmed: 0,
             speech_final: false,
             from_finalize: false,
+            state: LINNET_STATE_NONE,
         }
     }
 
@@ -140,6 +186,32 @@ impl Lent {
             Event::Gap { at, length } => linnet_event_t::new(LINNET_EVENT_GAP, at, at.saturating_add(length)),
             _ => return None,
         })
+    }
+
+    /// An event of a live session in C's terms, until the next call. `None` for one that the header does not have.
+    pub fn live_event(&mut self, event: LiveEvent<'_>) -> Option<linnet_event_t> {
+        let at = |kind, at| linnet_event_t::new(kind, at, at);
+        Some(match event {
+            LiveEvent::Heard(event) => return self.event(event),
+            LiveEvent::State(state) => linnet_event_t { state: state.into(), ..at(LINNET_EVENT_STATE, Duration::ZERO) },
+            LiveEvent::Trouble { error, retry_in } => {
+                let event = linnet_event_t::new(LINNET_EVENT_TROUBLE, Duration::ZERO, retry_in);
+                self.message(event, &error.to_string())
+            }
+            LiveEvent::DeadMicrophone { since } => at(LINNET_EVENT_DEAD_MICROPHONE, since),
+            LiveEvent::MicrophoneAlive { at: since } => at(LINNET_EVENT_MICROPHONE_ALIVE, since),
+            LiveEvent::Notice(notice) => {
+                let event = at(LINNET_EVENT_NOTICE, Duration::ZERO);
+                self.message(event, &notice.to_string())
+            }
+            _ => return None,
+        })
+    }
+
+    fn message(&mut self, event: linnet_event_t, text: &str) -> linnet_event_t {
+        self.bytes.clear();
+        push(&mut self.bytes, text);
+        linnet_event_t { text: self.bytes.as_ptr().cast(), text_len: text.len(), ..event }
     }
 
     /// A hypothesis as an event of this kind, until the next call.

@@ -17,10 +17,11 @@ pub(crate) enum Kind {
     Engine = 0xE5,
     Stream = 0x9B,
     Transcript = 0x6D,
+    Live = 0xC7,
 }
 
 impl Kind {
-    const ALL: [Kind; 3] = [Kind::Engine, Kind::Stream, Kind::Transcript];
+    const ALL: [Kind; 4] = [Kind::Engine, Kind::Stream, Kind::Transcript, Kind::Live];
 }
 
 impl fmt::Display for Kind {
@@ -29,6 +30,7 @@ impl fmt::Display for Kind {
             Kind::Engine => "engine",
             Kind::Stream => "stream",
             Kind::Transcript => "transcript",
+            Kind::Live => "live session",
         })
     }
 }

@@ -10,10 +10,12 @@
 )]
 
 mod config;
+mod delivery;
 mod engine;
 mod error;
 mod event;
 mod handles;
+mod live;
 mod memory;
 mod metrics;
 mod stream;
@@ -24,6 +26,7 @@ pub use config::*;
 pub use engine::*;
 pub use error::{linnet_last_error, linnet_status_name, linnet_status_t};
 pub use event::*;
+pub use live::*;
 pub use metrics::*;
 pub use stream::*;
 pub use transcript::*;

@@ -12,7 +12,7 @@ use std::{
 use common::{CLIP, Library, compile, compiler_takes, model, output_of, root};
 use linnet::{AudioFormat, Engine, audio::AudioFile};
 
-const PROGRAMS: [&str; 5] = ["recognize.c", "misuse.c", "threads.c", "cycles.c", "recognize.cpp"];
+const PROGRAMS: [&str; 6] = ["recognize.c", "misuse.c", "threads.c", "live.c", "cycles.c", "recognize.cpp"];
 
 const SANITIZERS: &[&str] = &["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
 

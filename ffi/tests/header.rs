@@ -6,8 +6,17 @@ use std::{fs, path::Path};
 const UPDATE: &str = "LINNET_UPDATE_HEADER";
 
 /// Where the header's parts are, in the order in which it shows them.
-const SOURCES: [&str; 8] =
-    ["version.rs", "error.rs", "engine.rs", "config.rs", "event.rs", "metrics.rs", "stream.rs", "transcript.rs"];
+const SOURCES: [&str; 9] = [
+    "version.rs",
+    "error.rs",
+    "engine.rs",
+    "config.rs",
+    "event.rs",
+    "metrics.rs",
+    "stream.rs",
+    "live.rs",
+    "transcript.rs",
+];
 
 #[test]
 fn the_header_is_up_to_date() {

@@ -13,7 +13,8 @@ fn declared() -> BTreeSet<String> {
     let code: String = header.lines().filter(|line| !line.trim_start().starts_with(['*', '/', '#'])).collect();
     code.split('(')
         .filter_map(|before| before.rsplit([' ', '*']).next())
-        .filter(|name| name.starts_with("linnet_"))
+        // A type of functions is written (*linnet_…_t)(…).
+        .filter(|name| name.starts_with("linnet_") && !name.ends_with(')'))
         .map(str::to_owned)
         .collect()
 }

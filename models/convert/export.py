@@ -1,6 +1,6 @@
 """Export a training checkpoint as a Linnet checkpoint: plain weights in one safetensors file (see ../FORMAT.md).
 
-    python export.py run/ckpt.pt model.safetensors --name linnet-en-small --language en
+    python export.py run/ckpt.pt model.safetensors --name linnet-en-small --language en --endpoint endpoint.safetensors
 
 The input is what ../train/train.py writes: torch.save of {"config": .., "tokens": [..], "model": state dict, ..}.
 """
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save
 
 # Heads that only training uses.
@@ -70,14 +71,31 @@ def export_tensors(state, dtype, keep_aux):
     return tensors
 
 
-def export(source, target, name, language, default_look_ahead, dtype, keep_aux):
+def read_endpoint(path, features):
+    """(configuration, tensors) of the endpointing network that ../train/endpoint wrote. Raises where it does not fit."""
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata() or {}
+        if metadata.get("format") != "linnet-endpoint":
+            raise ValueError(f"{path} is no endpointing network")
+        config = json.loads(metadata["config"])
+        trained = config.pop("features")
+        if trained != features:
+            raise ValueError(f"{path} was trained on other features ({trained}) than the model takes ({features})")
+        return config, {name: file.get_tensor(name) for name in file.keys()}
+
+
+def export(source, target, name, language, default_look_ahead, dtype, keep_aux, endpoint=None):
     """Read `source`, write `target`, return (number of tensors, number of weights)."""
     checkpoint = torch.load(source, map_location="cpu", weights_only=True)
     config = model_config(checkpoint["config"], name, language, default_look_ahead)
     tokens = list(checkpoint["tokens"])
     if len(tokens) != config["vocab_size"]:
         raise ValueError(f"{source} has {len(tokens)} tokens, its configuration says {config['vocab_size']}")
-    tensors = export_tensors(checkpoint["model"], DTYPES[dtype], keep_aux)
+    state = dict(checkpoint["model"])
+    if endpoint:
+        config["endpoint"], tensors = read_endpoint(endpoint, config["features"])
+        state.update(tensors)
+    tensors = export_tensors(state, DTYPES[dtype], keep_aux)
     metadata = {
         "format": "linnet-checkpoint",
         "config": json.dumps(config, ensure_ascii=False),
@@ -96,6 +114,7 @@ def main():
     parser.add_argument("--default-look-ahead", type=int, default=3, help="encoder frames (default: %(default)s)")
     parser.add_argument("--dtype", choices=DTYPES, default="f16", help="type of the stored weights (default: %(default)s)")
     parser.add_argument("--keep-aux", action="store_true", help="keep the heads that only training uses")
+    parser.add_argument("--endpoint", help="endpointing network to make part of the model (.safetensors)")
     args = parser.parse_args()
     try:
         count, weights = export(**vars(args))

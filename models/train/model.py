@@ -12,6 +12,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import fused
+
 
 @dataclass
 class Config:
@@ -79,6 +81,8 @@ class Subsampling(nn.Module):
     def initialise(self, features, lengths):
         """Data-dependent initialisation (Salimans & Kingma, 2016): unit variance and zero mean of every channel on a
         real batch. Without it the default biases drown the signal after six layers and training starts on a plateau."""
+        training = self.training
+        self.eval()  # The hooks see PyTorch's own operators only.
         layers = [(layer, True) for layer in self.conv if isinstance(layer, nn.Conv2d)] + [(self.out, False)]
         for layer, is_conv in layers:
             gain = math.sqrt(2.0 / layer.weight[0].numel())
@@ -96,8 +100,21 @@ class Subsampling(nn.Module):
             mean, deviation = seen[0].mean(dims), seen[0].std(dims) + 1e-3
             layer.weight.div_(deviation.view(shape))
             layer.bias.copy_(-mean / deviation)
+        self.train(training)
+
+    def fused(self, features):
+        """The training forward, channels last: (batch, frames / 8, bands / 8, channels)."""
+        conv, channels = self.conv, self.conv[3].out_channels
+        x = fused.Stem.apply(features, *self.folded_stem(), conv[2].weight, conv[2].bias)
+        x = F.relu(F.linear(x, conv[3].weight.view(channels, -1), conv[3].bias))
+        x = fused.Depthwise.apply(x, conv[5].weight, conv[5].bias)
+        return F.relu(F.linear(x, conv[6].weight.view(channels, -1), conv[6].bias))
 
     def forward(self, features, lengths):
+        if self.training and fused.AVAILABLE and features.device.type == "cpu":
+            x = self.fused(features)
+            x = x.transpose(2, 3).flatten(2)
+            return self.out(x), halve(halve(halve(lengths)))
         x = features.unsqueeze(1)
         for stage, at in enumerate((0, 2, 5)):
             # In training the padding's few wrong values at the very end of a clip cost less than masking them.
@@ -198,7 +215,10 @@ class ConvolutionModule(nn.Module):
         x = F.glu(x, -1)
         if padding is not None:
             x = x.masked_fill(padding.unsqueeze(-1), 0.0)
-        x = self.depthwise_conv(F.pad(x.transpose(1, 2), (self.kernel - 1, 0))).transpose(1, 2)
+        if self.training and fused.AVAILABLE and x.device.type == "cpu":
+            x = fused.Depthwise.apply(x, self.depthwise_conv.weight, self.depthwise_conv.bias)
+        else:
+            x = self.depthwise_conv(F.pad(x.transpose(1, 2), (self.kernel - 1, 0))).transpose(1, 2)
         x = F.silu(self.batch_norm(x))
         return F.linear(x, self.pointwise_conv2.weight.squeeze(-1), self.pointwise_conv2.bias)
 

@@ -3,9 +3,11 @@
 import itertools
 import unittest
 from types import SimpleNamespace
+from unittest import mock
 
 import torch
 
+import fused
 from loss import banded_transducer_loss
 from model import Config, Transducer, export_state
 
@@ -57,6 +59,30 @@ class EncoderTest(unittest.TestCase):
         torch.testing.assert_close(
             plain.encoder(features, length, 3)[0], model.encoder(features, length, 3)[0], atol=1e-3, rtol=1e-3
         )
+
+
+@unittest.skipUnless(fused.AVAILABLE, "the fused kernels could not be built here")
+class FusedTest(unittest.TestCase):
+    def test_fused_kernels_equal_the_plain_operators(self):
+        for channels in (16, 20):
+            torch.manual_seed(1)
+            config = Config(d_model=36, n_layers=2, n_heads=2, d_ff=64, subsampling_channels=channels, pred_hidden=16, joint_hidden=16,
+                            vocab_size=16, left_context=8)
+            model = Transducer(config).train()
+            features, lengths = torch.randn(3, 171, 80) * 3 - 12, torch.tensor([171, 171, 171])
+            seen = []
+            for available in (True, False):
+                with mock.patch.object(fused, "AVAILABLE", available):
+                    model.zero_grad()
+                    encoded, frames = model.encoder(features, lengths, 3)
+                    (encoded * torch.linspace(-1, 1, encoded.numel()).view(encoded.shape)).sum().backward()
+                seen.append((encoded.detach(), frames, {n: p.grad for n, p in model.encoder.named_parameters() if p.grad is not None}))
+            fast, plain = seen
+            torch.testing.assert_close(fast[0], plain[0], atol=1e-4, rtol=1e-4)
+            self.assertTrue(torch.equal(fast[1], plain[1]))
+            for name, gradient in plain[2].items():
+                scale = gradient.abs().max() + 1e-3
+                torch.testing.assert_close(fast[2][name] / scale, gradient / scale, atol=1e-3, rtol=0, msg=name)
 
 
 class LossTest(unittest.TestCase):

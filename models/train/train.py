@@ -28,6 +28,7 @@ import torch
 import torch.distributed
 import torch.nn.functional as F
 
+import optimizer
 from data import IGNORE, Batches, encoder_frames, load_noise, load_utterances
 from loss import banded_transducer_loss
 from model import Config, Transducer, export_state, greedy_decode
@@ -145,10 +146,7 @@ class Trainer:
         self.model = Transducer(self.config)
         self.average = Average(self.model, args.average)
         self.evaluated = Transducer(self.config).eval()
-        decayed = [p for p in self.model.parameters() if p.ndim > 1]
-        plain = [p for p in self.model.parameters() if p.ndim <= 1]
-        groups = [{"params": decayed, "weight_decay": args.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        self.optimizer = torch.optim.AdamW(groups, lr=args.lr, betas=(0.9, 0.98), foreach=True)
+        self.optimizers = optimizer.build(self.model, args.lr, args.weight_decay, args.muon)
         self.step, self.hours, self.dev_rates = 0, 0.0, {}
         self.end = datetime.fromisoformat(args.end).replace(tzinfo=timezone.utc).timestamp()
         self.begin = time.time()
@@ -175,9 +173,9 @@ class Trainer:
 
     def resume(self, state):
         self.start_from(state)
-        self.optimizer.load_state_dict(state["optimizer"])
-        for group in self.optimizer.param_groups:
-            group["weight_decay"] = self.args.weight_decay if group["weight_decay"] else 0.0
+        if isinstance(state["optimizer"], list) and len(state["optimizer"]) == len(self.optimizers):
+            for one, saved in zip(self.optimizers, state["optimizer"]):
+                one.load_state_dict(saved)
         self.begin = state["begin"] if not self.args.new_schedule else self.begin
         self.log(f"resumed at step {self.step}, {self.hours:.1f} h")
 
@@ -196,7 +194,7 @@ class Trainer:
         save({"config": config, "tokens": pieces, "model": export_state(self.average.weights, self.config), **facts}, self.run / name)
         if resume:
             state = {"model": self.model.state_dict(), "average": self.average.weights, "step": self.step, "hours": self.hours}
-            save({**state, "optimizer": self.optimizer.state_dict(), "begin": self.begin}, self.run / "resume.pt")
+            save({**state, "optimizer": [one.state_dict() for one in self.optimizers], "begin": self.begin}, self.run / "resume.pt")
             half = {key: {n: v.half() for n, v in state[key].items()} for key in ("model", "average")}
             save({**state, **half, "config": config, "tokens": pieces}, self.run / "resume_f16.pt")
 
@@ -243,7 +241,7 @@ class Trainer:
         parts = [part.split(":", 1) for part in args.part]
         utterances, features = load_utterances(args.data, parts, self.tokenizer)
         if args.drop:
-            bad = set(json.load(open(args.drop)))
+            bad = set(map(tuple, json.load(open(args.drop))))
             utterances = [u for u in utterances if (u.part, u.at) not in bad]
         weights = dict((k, float(v)) for k, v in (w.split("=") for w in args.weight))
         batches = Batches(utterances, features, load_noise(args.data), self.model.blank, seed=args.seed + self.step + 7919 * args.rank, weights=weights)
@@ -275,15 +273,16 @@ class Trainer:
                 total = losses["lattice"] + args.path_after * losses["path"] + 0.3 * losses["ctc"] + 0.3 * fade * losses["phone"]
             else:
                 total = losses["path"] + 0.3 * losses["ctc"] + (0.2 + 0.4 * fade) * losses["phone"]
-            self.optimizer.zero_grad(set_to_none=True)
+            self.model.zero_grad(set_to_none=True)
             total.backward()
             new_hours, finished = self.workers.reduce(self.model, batches.hours - before, self.stop or time.time() > self.end)
             norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), args.clip)
             rate = self.learning_rate(fraction, self.step - first)
-            for group in self.optimizer.param_groups:
-                group["lr"] = rate
             if math.isfinite(float(norm)):
-                self.optimizer.step()
+                for one in self.optimizers:
+                    for group in one.param_groups:
+                        group["lr"] = rate
+                    one.step()
                 self.average.update()
             self.step += 1
             self.hours += new_hours
@@ -326,6 +325,7 @@ def parse():
     parser.add_argument("--weight", action="append", default=[], help="corpus=repeats an epoch, e.g. synth=0.5")
     parser.add_argument("--look-aheads", type=int, nargs="+", default=[0, 1, 3, 6, 13])
     parser.add_argument("--lr", type=float, default=2e-3)
+    parser.add_argument("--muon", action="store_true", help="orthogonalized momentum for the encoder's matrices")
     parser.add_argument("--warmup", type=int, default=200)
     parser.add_argument("--weight-decay", type=float, default=0.01)
     parser.add_argument("--dropout", type=float, default=0.0)

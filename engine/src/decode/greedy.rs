@@ -1,18 +1,9 @@
 //! Greedy search over the transducer lattice (Graves 2012, arXiv:1211.3711): at each frame the best token is taken
 //! until it is the blank.
 
+use super::hotwords::{Hotwords, ROOT, State};
+use super::token::{Decoded, Token};
 use crate::model::head::{HeadScratch, HeadState, TransducerHead};
-
-/// A token that the search emitted.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Token {
-    /// Index in the model's token table.
-    pub id: u32,
-    /// Encoder frame that emitted it, counted from the last reset.
-    pub frame: u64,
-    /// Its posterior probability at that frame, 0 to 1.
-    pub probability: f32,
-}
 
 /// The state of a greedy search over one stream.
 #[derive(Debug)]
@@ -25,6 +16,16 @@ pub struct Greedy {
     frame: u64,
     /// Frames since the last token, or since the start.
     blank_run: u64,
+    bias: Option<Bias>,
+    /// Tokens that the end of a hotword may yet rewrite.
+    held: Vec<Token>,
+}
+
+/// Hotwords and how far the text has come in them.
+#[derive(Debug)]
+struct Bias {
+    hotwords: Hotwords,
+    state: State,
 }
 
 impl Greedy {
@@ -42,39 +43,78 @@ impl Greedy {
             max_symbols_per_frame: max_symbols_per_frame.max(1),
             frame: 0,
             blank_run: 0,
+            bias: None,
+            held: Vec::with_capacity(32),
         }
     }
 
-    /// Decodes encoder frames (`[n, frame_width]`, row major) and appends their tokens to `out`. Returns the number of
-    /// frames. Allocates only while `out` or the projection of a longer chunk than before must grow.
-    pub fn decode(&mut self, head: &dyn TransducerHead, frames: &[f32], out: &mut Vec<Token>) -> usize {
+    /// Listens for these hotwords from the next frame on, or for none. A match that has begun with the old ones is
+    /// forgotten.
+    pub fn set_hotwords(&mut self, hotwords: Option<Hotwords>) {
+        let hotwords = hotwords.filter(|hotwords| !hotwords.is_empty());
+        self.bias = hotwords.map(|hotwords| Bias { hotwords, state: ROOT });
+    }
+
+    /// Decodes encoder frames (`[n, frame_width]`, row major): appends their tokens to `out.confirmed`, and replaces
+    /// `out.tail` by those that a hotword's end may yet rewrite. Returns the number of frames. Allocates only while
+    /// `out` or the projection of a longer chunk than before must grow.
+    pub fn decode(&mut self, head: &dyn TransducerHead, frames: &[f32], out: &mut Decoded) -> usize {
         self.projected.clear();
         head.project(frames, &mut self.projected, &mut self.scratch);
         let count = frames.len() / head.frame_width();
         let mut projected = std::mem::take(&mut self.projected);
         for frame in projected.chunks_exact(head.joiner_width()) {
-            self.decode_frame(head, frame, out);
+            self.decode_frame(head, frame, &mut out.confirmed);
         }
         projected.clear();
         self.projected = projected;
+        out.tail.clone_from(&self.held);
         count
     }
 
-    fn decode_frame(&mut self, head: &dyn TransducerHead, projected: &[f32], out: &mut Vec<Token>) {
+    fn decode_frame(&mut self, head: &dyn TransducerHead, projected: &[f32], confirmed: &mut Vec<Token>) {
         let blank = head.vocab_size();
         self.blank_run += 1;
         for _ in 0..self.max_symbols_per_frame {
             head.logits(projected, &self.state, &mut self.scratch, &mut self.logits);
-            let best = argmax(&self.logits);
+            let mut best = argmax(&self.logits);
+            if let Some(bias) = &self.bias {
+                best = bias.choose(&self.logits, best);
+            }
             if best == blank {
                 break;
             }
             let id = best as u32;
-            out.push(Token { id, frame: self.frame, probability: posterior(&self.logits, best) });
+            self.take(Token { id, frame: self.frame, probability: posterior(&self.logits, best) }, confirmed);
             head.advance(id, &mut self.state, &mut self.scratch);
             self.blank_run = 0;
         }
         self.frame += 1;
+    }
+
+    /// Confirms the tokens that no hotword can rewrite any more.
+    fn take(&mut self, token: Token, confirmed: &mut Vec<Token>) {
+        let Some(bias) = &mut self.bias else {
+            confirmed.append(&mut self.held);
+            confirmed.push(token);
+            return;
+        };
+        bias.hotwords.rewrite(bias.state, Some(token.id), &mut self.held);
+        self.held.push(token);
+        bias.state = bias.hotwords.step(bias.state, token.id).state;
+        let pending = bias.hotwords.pending(bias.state, &self.held);
+        confirmed.extend(self.held.drain(..self.held.len() - pending));
+    }
+
+    /// Ends the utterance: `out` is only what was held back, confirmed. The next one begins with [`Greedy::start_utterance`] or
+    /// [`Greedy::reset`].
+    pub fn finish_utterance(&mut self, out: &mut Decoded) {
+        out.clear();
+        if let Some(bias) = &mut self.bias {
+            bias.hotwords.rewrite(bias.state, None, &mut self.held);
+            bias.state = ROOT;
+        }
+        out.confirmed.append(&mut self.held);
     }
 
     /// Frames decoded since the last reset.
@@ -87,16 +127,55 @@ impl Greedy {
         self.blank_run
     }
 
+    /// Counts frames that were not decoded because nothing is said in them.
+    pub fn skip(&mut self, frames: u64) {
+        self.frame += frames;
+        self.blank_run += frames;
+    }
+
     /// Starts a new utterance in the same stream: the predictor forgets, frames are counted on.
     pub fn start_utterance(&mut self, head: &dyn TransducerHead) {
         head.start(&mut self.state, &mut self.scratch);
         self.blank_run = 0;
+        self.held.clear();
+        if let Some(bias) = &mut self.bias {
+            bias.state = ROOT;
+        }
+    }
+
+    /// Counts frames on from this one.
+    pub(super) fn set_frame(&mut self, frame: u64) {
+        self.frame = frame;
     }
 
     /// Starts a new stream at frame zero.
     pub fn reset(&mut self, head: &dyn TransducerHead) {
         self.start_utterance(head);
         self.frame = 0;
+    }
+}
+
+impl Bias {
+    /// The token to take, `best` being the one of the model. Where that is the blank, only a match under way can win
+    /// over it: the start of a phrase is a choice between tokens and never makes one out of silence.
+    fn choose(&self, logits: &[f32], best: usize) -> usize {
+        let blank = logits.len() - 1;
+        let mut choice = best;
+        let mut score = logits[best];
+        if best != blank {
+            self.hotwords.each_gain(self.state, true, |token, gain| {
+                if token as usize == best {
+                    score += gain;
+                }
+            });
+        }
+        self.hotwords.each_gain(self.state, best != blank, |token, gain| {
+            let boosted = logits.get(token as usize).map_or(f32::NEG_INFINITY, |logit| logit + gain);
+            if boosted > score {
+                (choice, score) = (token as usize, boosted);
+            }
+        });
+        choice
     }
 }
 
@@ -120,86 +199,22 @@ fn posterior(logits: &[f32], index: usize) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::model::{
-        config::{Activation, EncoderConfig, FeatureConfig, JoinerConfig, ModelConfig, PredictorConfig},
-        head::{HeadScratch, HeadState},
-    };
-
-    /// A head whose scores are the encoder frame itself, plus one on the token after the last one.
-    struct Copying {
-        config: ModelConfig,
-    }
-
-    impl Copying {
-        fn new() -> Self {
-            let config = ModelConfig {
-                name: "copying".into(),
-                language: "en".into(),
-                features: FeatureConfig {
-                    sample_rate_hz: 16_000,
-                    fft: 512,
-                    window: 400,
-                    hop: 160,
-                    mel_bins: 80,
-                    low_hz: 0.0,
-                    high_hz: 8000.0,
-                    preemphasis: 0.97,
-                },
-                encoder: EncoderConfig {
-                    mel_bins: 80,
-                    d_model: 4,
-                    layers: 1,
-                    heads: 1,
-                    d_ff: 4,
-                    conv_kernel: 9,
-                    subsampling_channels: 1,
-                    subsampling: 8,
-                    xscaling: false,
-                    left_context: 70,
-                    look_aheads: vec![0],
-                    default_look_ahead: 0,
-                },
-                predictor: PredictorConfig { hidden: 1, layers: 1 },
-                joiner: JoinerConfig { hidden: 4, activation: Activation::Relu },
-                vocab_size: 3,
-            };
-            Self { config }
-        }
-    }
-
-    impl TransducerHead for Copying {
-        fn config(&self) -> &ModelConfig {
-            &self.config
-        }
-        fn start(&self, state: &mut HeadState, _: &mut HeadScratch) {
-            state.cells_mut()[0] = -1.0;
-        }
-        fn advance(&self, token: u32, state: &mut HeadState, _: &mut HeadScratch) {
-            state.cells_mut()[0] = token as f32;
-        }
-        fn project(&self, frames: &[f32], out: &mut Vec<f32>, _: &mut HeadScratch) {
-            out.extend_from_slice(frames);
-        }
-        fn logits(&self, projected: &[f32], state: &HeadState, _: &mut HeadScratch, out: &mut [f32]) {
-            out.copy_from_slice(projected);
-            // A token that was just emitted is not emitted again by the same frame.
-            let last = state.cells()[0];
-            if last >= 0.0 {
-                out[last as usize] -= 10.0;
-            }
-        }
-    }
+    use crate::decode::{Hotword, testing::Copying};
+    use crate::model::tokens::Tokens;
 
     fn decode(frames: &[[f32; 4]], split: usize, max_symbols: usize) -> Vec<Token> {
-        let head = Copying::new();
+        let head = Copying::new(3);
         let mut greedy = Greedy::new(&head, max_symbols);
-        let mut tokens = Vec::new();
+        let mut decoded = Decoded::default();
         for part in frames.chunks(split) {
-            greedy.decode(&head, part.as_flattened(), &mut tokens);
+            greedy.decode(&head, part.as_flattened(), &mut decoded);
         }
         assert_eq!(greedy.frames(), frames.len() as u64);
-        tokens
+        assert!(decoded.tail.is_empty());
+        decoded.confirmed
     }
 
     #[test]
@@ -236,5 +251,42 @@ mod tests {
     fn scores_that_are_not_numbers_do_not_panic_or_win() {
         let tokens = decode(&[[f32::NAN, 1.0, 0.0, 0.5], [f32::NAN; 4]], 1, 1);
         assert_eq!(tokens[0].id, 1);
+    }
+
+    fn decode_with(hotwords: &[Hotword], frames: &[[f32; 4]]) -> Decoded {
+        let head = Copying::new(3);
+        let tokens = Arc::new(Tokens::new(["▁a", "b", "c"]).unwrap());
+        let mut greedy = Greedy::new(&head, 1);
+        greedy.set_hotwords(Some(Hotwords::new(hotwords, tokens)));
+        let mut decoded = Decoded::default();
+        greedy.decode(&head, frames.as_flattened(), &mut decoded);
+        decoded
+    }
+
+    fn ids(tokens: &[Token]) -> Vec<u32> {
+        tokens.iter().map(|token| token.id).collect()
+    }
+
+    #[test]
+    fn hotwords_decide_between_tokens_and_make_none_of_silence() {
+        let close = [[5.0, 0.0, 0.0, 1.0], [0.0, 2.0, 3.0, 1.0]];
+        assert_eq!(ids(&decode_with(&[], &close).confirmed), [0, 2]);
+        let expected = Hotword::new("ab").with_boost(2.0);
+        assert_eq!(ids(&decode_with(std::slice::from_ref(&expected), &close).confirmed), [0, 1]);
+        let silence = [[0.5, 0.0, 0.0, 1.0], [0.0, 0.5, 0.0, 1.0]];
+        assert!(decode_with(std::slice::from_ref(&expected), &silence).confirmed.is_empty());
+        let quiet_end = [[5.0, 0.0, 0.0, 1.0], [0.0, 2.0, 0.0, 3.0]];
+        assert_eq!(ids(&decode_with(&[expected], &quiet_end).confirmed), [0, 1], "a match goes on over the blank");
+    }
+
+    #[test]
+    fn what_may_be_rewritten_is_held_back() {
+        let frames = [[5.0, 0.0, 0.0, 1.0], [0.0, 5.0, 0.0, 1.0]];
+        let decoded = decode_with(&[Hotword::new("ac").sounds_like("ab")], &frames);
+        assert!(decoded.confirmed.is_empty());
+        assert_eq!(ids(&decoded.tail), [0, 1]);
+        let next_word = [frames[0], frames[1], [0.0, 0.0, 0.0, 5.0], frames[0]];
+        let decoded = decode_with(&[Hotword::new("ac").sounds_like("ab")], &next_word);
+        assert_eq!((ids(&decoded.confirmed), ids(&decoded.tail)), (vec![0, 2], vec![0]));
     }
 }

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::config::{EncoderConfig, FeatureConfig, ModelConfig};
+use super::config::{EncoderConfig, EndpointConfig, FeatureConfig, ModelConfig};
 
 /// A number of the configuration that no model can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +30,7 @@ impl ModelConfig {
         within("joiner.hidden", self.joiner.hidden, 1..=8192)?;
         self.features.validate()?;
         self.encoder.validate()?;
+        self.endpoint.as_ref().map_or(Ok(()), EndpointConfig::validate)?;
         require("encoder.mel_bins", self.encoder.mel_bins, self.encoder.mel_bins == self.features.mel_bins, || {
             format!("features.mel_bins, {}", self.features.mel_bins)
         })
@@ -89,6 +90,14 @@ impl EncoderConfig {
     }
 }
 
+impl EndpointConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        within("endpoint.stack", self.stack, 1..=64)?;
+        within("endpoint.width", self.width, 1..=4096)?;
+        within("endpoint.hidden", self.hidden, 1..=4096)
+    }
+}
+
 fn within<T: PartialOrd + Display>(field: &'static str, value: T, range: RangeInclusive<T>) -> Result<(), ConfigError> {
     let inside = range.contains(&value);
     require(field, value, inside, || format!("between {} and {}", range.start(), range.end()))
@@ -111,7 +120,8 @@ mod tests {
     #[test]
     fn numbers_out_of_bounds_are_named() {
         type Change = fn(&mut ModelConfig);
-        let cases: [(&str, Change); 17] = [
+        let endpoint = EndpointConfig { stack: 4, width: 9, hidden: 7 };
+        let cases: [(&str, Change); 19] = [
             ("vocab_size", |c| c.vocab_size = 0),
             ("predictor.layers", |c| c.predictor.layers = 0),
             ("joiner.hidden", |c| c.joiner.hidden = usize::MAX),
@@ -129,10 +139,13 @@ mod tests {
             ("encoder.look_aheads", |c| c.encoder.look_aheads.clear()),
             ("encoder.look_aheads", |c| c.encoder.look_aheads.reverse()),
             ("encoder.default_look_ahead", |c| c.encoder.default_look_ahead = 5),
+            ("endpoint.stack", |c| c.endpoint.as_mut().unwrap().stack = 0),
+            ("endpoint.hidden", |c| c.endpoint.as_mut().unwrap().hidden = 5000),
         ];
         tiny_config().validate().unwrap();
         for (field, change) in cases {
-            let mut config = tiny_config();
+            let mut config = ModelConfig { endpoint: Some(endpoint.clone()), ..tiny_config() };
+            config.validate().unwrap();
             change(&mut config);
             let error = config.validate().unwrap_err();
             assert_eq!(error.field, field, "{error}");

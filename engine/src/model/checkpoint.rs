@@ -12,7 +12,7 @@ use super::container::{self, Header, OutTensor};
 use super::description;
 use super::error::ModelFileError;
 use super::file::{self, CHECKPOINT_FORMAT as FORMAT};
-use super::layout::{self, Source};
+use super::layout::{self, Entry, Source};
 use super::tokens::Tokens;
 
 /// The plain weights of a model, under the names that NeMo gives them.
@@ -61,21 +61,7 @@ impl Checkpoint {
             return Err(ModelFileError::NotAModel { reason });
         }
         let (config, tokens) = description::read(&header)?;
-        let wanted = layout::entries(&config);
-        let mut tensors = BTreeMap::new();
-        for source in wanted.iter().flat_map(layout::sources) {
-            let Some(info) = header.tensors.get(&source.name) else { continue };
-            let name = source.name.clone();
-            if info.shape != source.shape {
-                let (expected, found) = (source.shape.clone(), info.shape.clone());
-                return Err(ModelFileError::WrongShape { name, expected, found });
-            }
-            let Some(data) = to_f32(&info.dtype, &bytes[header.range(info)]) else {
-                let (expected, found) = ("F32, F16 or BF16", info.dtype.clone());
-                return Err(ModelFileError::WrongType { name, expected, found });
-            };
-            tensors.insert(name, Tensor { shape: info.shape.clone(), data });
-        }
+        let tensors = read_tensors(&header, bytes, &layout::entries(&config))?;
         let checkpoint = Self { config, tokens, tensors };
         checkpoint.validate()?;
         Ok(checkpoint)
@@ -190,6 +176,29 @@ impl Checkpoint {
         }
         Ok(())
     }
+}
+
+/// The tensors of these entries that a file has, widened to f32.
+pub(super) fn read_tensors(
+    header: &Header,
+    bytes: &[u8],
+    wanted: &[Entry],
+) -> Result<BTreeMap<String, Tensor>, ModelFileError> {
+    let mut tensors = BTreeMap::new();
+    for source in wanted.iter().flat_map(layout::sources) {
+        let Some(info) = header.tensors.get(&source.name) else { continue };
+        let name = source.name.clone();
+        if info.shape != source.shape {
+            let (expected, found) = (source.shape.clone(), info.shape.clone());
+            return Err(ModelFileError::WrongShape { name, expected, found });
+        }
+        let Some(data) = to_f32(&info.dtype, &bytes[header.range(info)]) else {
+            let (expected, found) = ("F32, F16 or BF16", info.dtype.clone());
+            return Err(ModelFileError::WrongType { name, expected, found });
+        };
+        tensors.insert(name, Tensor { shape: info.shape.clone(), data });
+    }
+    Ok(tensors)
 }
 
 /// Little-endian values of one of the types that weights are stored in; `None` for others.

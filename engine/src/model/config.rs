@@ -19,6 +19,9 @@ pub struct ModelConfig {
     pub joiner: JoinerConfig,
     /// Number of tokens without the blank; the blank is token `vocab_size`.
     pub vocab_size: usize,
+    /// Endpointing network; models without one end utterances by the silence after the last word alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<EndpointConfig>,
 }
 
 /// Shape of the log-mel front end. Frame `t` is centred on sample `t * hop`.
@@ -87,6 +90,17 @@ pub struct JoinerConfig {
     pub hidden: usize,
     /// Non-linearity between the projections and the output layer.
     pub activation: Activation,
+}
+
+/// Shape of the endpointing network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EndpointConfig {
+    /// Log-mel frames of one step.
+    pub stack: usize,
+    /// Outputs of the layer in front of the GRU.
+    pub width: usize,
+    /// Units of the GRU.
+    pub hidden: usize,
 }
 
 /// A non-linearity of the joiner.

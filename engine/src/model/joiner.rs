@@ -39,23 +39,18 @@ impl Joiner {
         gemm(isa, output, &self.predictor, out, Epilogue::Store);
     }
 
-    /// Joins two projections: scores of all tokens to the second buffer, by way of the first.
-    pub(super) fn logits(
-        &self,
-        isa: Isa,
-        encoder: &[f32],
-        predictor: &[f32],
-        [joined, out]: [&mut [f32]; 2],
-        rows: &mut Rows,
-    ) {
-        joined.copy_from_slice(encoder);
-        ops::axpy(1.0, predictor, joined);
+    /// Joins a projected frame with the projections of several hypotheses, which lie row by row in the first buffer:
+    /// scores of all tokens to the second one, `[hypotheses, vocab_size + 1]`. The first buffer is overwritten.
+    pub(super) fn logits(&self, isa: Isa, frame: &[f32], [joined, out]: [&mut [f32]; 2], rows: &mut Rows) {
+        for row in joined.chunks_exact_mut(frame.len()) {
+            ops::axpy(1.0, frame, row);
+        }
         match self.activation {
             Activation::Relu => ops::relu(joined),
             Activation::Tanh => ops::tanh(joined),
             Activation::Sigmoid => ops::sigmoid(joined),
         }
-        rows.quantize(joined, 1, joined.len());
+        rows.quantize(joined, joined.len() / frame.len(), frame.len());
         gemm(isa, rows, &self.output, out, Epilogue::Store);
     }
 }

@@ -1,7 +1,7 @@
 //! The tensors of a model: which ones its configuration implies in a checkpoint, and what becomes of them in a packed
 //! file. The names are those of NeMo's FastConformer transducers.
 
-use super::config::{EncoderConfig, ModelConfig};
+use super::config::{EncoderConfig, EndpointConfig, ModelConfig};
 
 /// One entry of a packed model and the checkpoint tensors it is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -61,7 +61,29 @@ pub(super) fn entries(config: &ModelConfig) -> Vec<Entry> {
     entries.push(linear("joint.enc", inner, frame));
     entries.push(linear("joint.pred", inner, config.predictor.hidden));
     entries.push(linear("joint.joint_net.2", config.vocab_size + 1, inner));
+    if let Some(endpoint) = &config.endpoint {
+        entries.extend(endpointing(endpoint, config.features.mel_bins));
+    }
     entries
+}
+
+/// The endpointing network, an optional part of a model.
+pub(super) fn endpointing(config: &EndpointConfig, mel_bins: usize) -> Vec<Entry> {
+    let (width, hidden) = (config.width, config.hidden);
+    let gates = |side: &str, inputs: usize| {
+        let weight = source(format!("endpoint.gru.weight_{side}_l0"), &[3 * hidden, inputs]);
+        let bias = source(format!("endpoint.gru.bias_{side}_l0"), &[3 * hidden]);
+        let parts = vec![DensePart { weight, biases: vec![bias] }];
+        Entry::Dense(DenseEntry { name: format!("endpoint.gru.{side}"), n: 3 * hidden, k: inputs, parts })
+    };
+    vec![
+        plain("endpoint.mean".into(), &[mel_bins]),
+        plain("endpoint.scale".into(), &[mel_bins]),
+        linear("endpoint.input", width, config.stack * mel_bins),
+        gates("ih", width),
+        gates("hh", hidden),
+        linear("endpoint.output", 2, hidden),
+    ]
 }
 
 /// The checkpoint tensors of an entry.
@@ -215,6 +237,19 @@ mod tests {
             assert!(sources.contains(&name), "{name}");
         }
         assert!(!sources.iter().any(|name| name.ends_with("linear_pos.bias")));
+    }
+
+    #[test]
+    fn an_endpointing_network_adds_its_tensors_at_the_end() {
+        let without = tiny_config();
+        let with = ModelConfig { endpoint: Some(EndpointConfig { stack: 4, width: 9, hidden: 7 }), ..without.clone() };
+        let (before, after) = (entries(&without), entries(&with));
+        assert_eq!(after[..before.len()], before);
+        let added: Vec<_> = after[before.len()..].iter().flat_map(sources).collect();
+        assert_eq!(added.len(), 10);
+        assert!(added.iter().all(|source| source.name.starts_with("endpoint.")));
+        let input = added.iter().find(|source| source.name == "endpoint.input.weight").unwrap();
+        assert_eq!(input.shape, [9, 4 * 20]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The streaming transducer: model file, encoder, predictor and joiner.
 
+#[cfg(feature = "reference")]
+mod attach;
 pub mod bounds;
 #[cfg(feature = "reference")]
 pub mod checkpoint;

@@ -48,6 +48,7 @@ impl Predictor {
     pub(super) fn advance(&self, isa: Isa, token: u32, state: &mut HeadState, scratch: &mut HeadScratch) {
         let HeadScratch { gates, rows, .. } = scratch;
         let width = self.hidden;
+        gates.resize(4 * width, 0.0);
         for (i, layer) in self.layers.iter().enumerate() {
             match &layer.input {
                 None => {
@@ -63,6 +64,47 @@ impl Predictor {
             rows.quantize(h, 1, width);
             gemm(isa, rows, &layer.recurrent, gates, Epilogue::Add);
             cell(gates, h, c);
+        }
+    }
+
+    /// Runs the LSTM of several hypotheses over one token each, their products at once.
+    pub(super) fn advance_many(
+        &self,
+        isa: Isa,
+        steps: &[(u32, usize)],
+        states: &mut [HeadState],
+        scratch: &mut HeadScratch,
+    ) {
+        let HeadScratch { gates, rows, gathered, .. } = scratch;
+        let width = self.hidden;
+        gates.resize(steps.len() * 4 * width, 0.0);
+        let gather = |states: &[HeadState], layer: usize, gathered: &mut Vec<f32>| {
+            gathered.clear();
+            for &(_, index) in steps {
+                gathered.extend_from_slice(&states[index].h[layer * width..][..width]);
+            }
+        };
+        for (i, layer) in self.layers.iter().enumerate() {
+            match &layer.input {
+                None => {
+                    for (&(token, _), gates) in steps.iter().zip(gates.chunks_exact_mut(4 * width)) {
+                        let row = token.min(self.blank) as usize * 4 * width;
+                        gates.copy_from_slice(&self.input_table[row..][..4 * width]);
+                    }
+                }
+                Some(input) => {
+                    gather(states, i - 1, gathered);
+                    rows.quantize(gathered, steps.len(), width);
+                    gemm(isa, rows, input, gates, Epilogue::Store);
+                }
+            }
+            gather(states, i, gathered);
+            rows.quantize(gathered, steps.len(), width);
+            gemm(isa, rows, &layer.recurrent, gates, Epilogue::Add);
+            for (&(_, index), gates) in steps.iter().zip(gates.chunks_exact_mut(4 * width)) {
+                let HeadState { h, c, .. } = &mut states[index];
+                cell(gates, &mut h[i * width..][..width], &mut c[i * width..][..width]);
+            }
         }
     }
 

@@ -37,6 +37,7 @@ pub(crate) fn tiny_config() -> ModelConfig {
         predictor: PredictorConfig { hidden: 10, layers: 1 },
         joiner: JoinerConfig { hidden: 14, activation: Activation::Relu },
         vocab_size: 9,
+        endpoint: None,
     }
 }
 

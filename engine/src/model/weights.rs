@@ -49,7 +49,7 @@ pub enum WeightError {
 }
 
 /// The dense layer `name`, checked to have `n` outputs and `k` inputs.
-pub(super) fn dense<W: WeightSource>(source: &W, name: &str, n: usize, k: usize) -> Result<Dense, W::Error> {
+pub(crate) fn dense<W: WeightSource>(source: &W, name: &str, n: usize, k: usize) -> Result<Dense, W::Error> {
     let layer = source.dense(name)?;
     if (layer.n, layer.k) == (n, k) {
         return Ok(layer);
@@ -63,7 +63,7 @@ pub(super) fn dense<W: WeightSource>(source: &W, name: &str, n: usize, k: usize)
 }
 
 /// The tensor `name`, checked to have `len` values.
-pub(super) fn tensor<W: WeightSource>(source: &W, name: &str, len: usize) -> Result<Shared<f32>, W::Error> {
+pub(crate) fn tensor<W: WeightSource>(source: &W, name: &str, len: usize) -> Result<Shared<f32>, W::Error> {
     let values = source.tensor(name)?;
     if values.len() == len {
         return Ok(values);

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::decode::{Grammar, Hotword, LanguageModel};
+use crate::endpoint::Policy;
 use crate::transcript::format::FormatConfig;
 
 /// Rate and channels of the samples that a host pushes.
@@ -33,41 +35,96 @@ pub struct StreamConfig {
     pub interim_results: bool,
     /// Least stream time between two interim events.
     pub interim_interval: Duration,
-    /// Trailing silence after a word that ends the utterance with a final; `None` ends it only at
-    /// [`Stream::finalize`](super::Stream::finalize) and [`Stream::finish`](super::Stream::finish).
+    /// Trailing silence that ends the utterance with a final; `None` ends it only at
+    /// [`Stream::finalize`](super::Stream::finalize) and [`Stream::finish`](super::Stream::finish). See
+    /// [`Policy::endpointing`].
     pub endpointing: Option<Duration>,
+    /// Whether that silence adapts to what is heard: see [`Policy::adaptive`].
+    pub adaptive_endpointing: bool,
+    /// Least trailing silence after an unfinished phrase: see [`Policy::unfinished`].
+    pub unfinished_pause: Duration,
+    /// Gap between words that ends the utterance: see [`Policy::utterance_end`].
+    pub utterance_end: Option<Duration>,
     /// Longest utterance; a final is made at the next pause between words after it, so that memory stays bounded.
     pub max_utterance: Duration,
     /// Most tokens that one encoder frame may emit. Bounds the work of a step on any input.
     pub max_symbols_per_frame: usize,
     /// How words are written; see [`Hypothesis::written`](crate::Hypothesis::written).
     pub format: FormatConfig,
+    /// Phrases that are expected, and made likelier. See [`Stream::rejected_hotwords`](super::Stream::rejected_hotwords)
+    /// for those that can't be listened for.
+    pub hotwords: Vec<Hotword>,
+    /// Hypotheses that the search follows, 1 to 64. 1 is greedy search; more are more accurate and cost more decoding.
+    pub beam_width: usize,
+    /// What can be said ([`Engine::grammar`](super::Engine::grammar)); `None` is anything. The beam is at least 32 wide
+    /// with a grammar, and a final carries an [`Interpretation`](crate::Interpretation).
+    pub grammar: Option<Grammar>,
+    /// Which texts are likely ([`Engine::language_model`](super::Engine::language_model)); heard by a beam of at least 2
+    /// without a grammar.
+    pub language_model: Option<LanguageModel>,
+    /// Most other hypotheses that a final tells of; they come from the beam.
+    pub alternatives: usize,
+    /// Whether the encoder rests in silence. Needs a model with an endpointing network, and does nothing without.
+    pub gate: bool,
 }
 
 impl Default for StreamConfig {
     fn default() -> Self {
+        let Policy { endpointing, adaptive, unfinished, utterance_end, max_utterance } = Policy::default();
         Self {
             audio: AudioFormat::default(),
             chunk: None,
             interim_results: true,
             interim_interval: Duration::from_millis(100),
-            endpointing: Some(Duration::from_millis(800)),
-            max_utterance: Duration::from_secs(30),
+            endpointing,
+            adaptive_endpointing: adaptive,
+            unfinished_pause: unfinished,
+            utterance_end,
+            max_utterance,
             max_symbols_per_frame: 5,
             format: FormatConfig::default(),
+            hotwords: Vec::new(),
+            beam_width: 1,
+            grammar: None,
+            language_model: None,
+            alternatives: 0,
+            gate: true,
         }
     }
 }
 
 impl StreamConfig {
-    /// Settings for whole recordings: the longest chunk, no interims, one final.
+    /// When utterances end.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            endpointing: self.endpointing,
+            adaptive: self.adaptive_endpointing,
+            unfinished: self.unfinished_pause,
+            utterance_end: self.utterance_end,
+            max_utterance: self.max_utterance,
+        }
+    }
+
+    /// Sets when utterances end, for example to [`Policy::drive_thru`].
+    pub fn set_policy(&mut self, policy: Policy) {
+        let Policy { endpointing, adaptive, unfinished, utterance_end, max_utterance } = policy;
+        self.endpointing = endpointing;
+        self.adaptive_endpointing = adaptive;
+        self.unfinished_pause = unfinished;
+        self.utterance_end = utterance_end;
+        self.max_utterance = max_utterance;
+    }
+
+    /// Settings for whole recordings: the longest chunk, no interims, no gate, one final.
     pub fn batch(audio: AudioFormat) -> Self {
         Self {
             audio,
             chunk: Some(Duration::MAX),
             interim_results: false,
             endpointing: None,
+            utterance_end: None,
             max_utterance: Duration::MAX,
+            gate: false,
             ..Self::default()
         }
     }

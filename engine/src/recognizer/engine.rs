@@ -11,8 +11,11 @@ use crate::model::{
     },
     head::ReferenceHead,
     open::open_checkpoint,
+    pack::pack,
 };
 use crate::{
+    decode::{Grammar, GrammarError, Hotword, Hotwords, LanguageModel, NgramError, Speller},
+    endpoint::Network,
     model::{
         config::ModelConfig,
         encoder::{
@@ -34,9 +37,10 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     config: ModelConfig,
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
     encoder: EncoderWeights,
     head: Box<dyn TransducerHead>,
+    endpointing: Option<Arc<Network>>,
     info: ModelInfo,
 }
 
@@ -58,6 +62,8 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// Size in bytes of the packed model.
     pub size_bytes: usize,
+    /// Rate at which the model takes audio; streams convert to it.
+    pub sample_rate_hz: u32,
     /// Tokens without the blank.
     pub vocab_size: usize,
     /// Duration of an encoder frame.
@@ -68,6 +74,8 @@ pub struct ModelInfo {
     pub default_look_ahead: usize,
     /// Left context of the attention in encoder frames.
     pub left_context: usize,
+    /// Whether the model has an endpointing network.
+    pub endpointing: bool,
     /// Instruction set of the kernels; `None` for the f32 reference.
     pub isa: Option<Isa>,
 }
@@ -80,11 +88,13 @@ impl ModelInfo {
             language: config.language.clone(),
             parameters,
             size_bytes,
+            sample_rate_hz: config.features.sample_rate_hz,
             vocab_size: config.vocab_size,
             frame: Duration::from_micros(samples * 1_000_000 / u64::from(config.features.sample_rate_hz)),
             look_aheads: config.encoder.look_aheads.clone(),
             default_look_ahead: config.encoder.default_look_ahead,
             left_context: config.encoder.left_context,
+            endpointing: config.endpoint.is_some(),
             isa,
         }
     }
@@ -126,10 +136,12 @@ impl Engine {
         let config = file.config().clone();
         let encoder = Int8Weights::load(file, &config.encoder)?;
         let head = Int8Head::load(file, &config)?;
+        let endpointing = load_endpointing(file)?;
         Ok(Self(Arc::new(Inner {
-            tokens: file.tokens().clone(),
+            tokens: Arc::new(file.tokens().clone()),
             encoder: EncoderWeights::Int8(Arc::new(encoder)),
             head: Box::new(head),
+            endpointing,
             info: ModelInfo::new(&config, file.parameters(), file.size_bytes(), Some(isa)),
             config,
         })))
@@ -147,10 +159,16 @@ impl Engine {
         let encoder = ReferenceWeights::load(weights.clone(), &config.encoder).map_err(EncoderError::from)?;
         let head = ReferenceHead::load(weights, &config).map_err(EncoderError::from)?;
         let parameters = checkpoint.parameters() as u64;
+        // The endpointing network has one implementation, with int8 weights.
+        let endpointing = match &config.endpoint {
+            Some(_) => load_endpointing(&ModelFile::from_bytes(pack(&checkpoint)?)?)?,
+            None => None,
+        };
         Ok(Self(Arc::new(Inner {
-            tokens: checkpoint.tokens.clone(),
+            tokens: Arc::new(checkpoint.tokens.clone()),
             encoder: EncoderWeights::Reference(Arc::new(encoder)),
             head: Box::new(head),
+            endpointing,
             info: ModelInfo::new(&config, parameters, 4 * parameters as usize, None),
             config,
         })))
@@ -159,6 +177,35 @@ impl Engine {
     /// Facts about the model.
     pub fn info(&self) -> &ModelInfo {
         &self.0.info
+    }
+
+    /// Compiles phrases to listen for, which any number of streams can share: see
+    /// [`Stream::set_hotwords`](super::Stream::set_hotwords).
+    pub fn hotwords(&self, hotwords: &[Hotword]) -> Hotwords {
+        Hotwords::new(hotwords, self.0.tokens.clone())
+    }
+
+    /// Compiles a grammar of what can be said, which any number of streams can share. It is written in a subset of JSGF:
+    /// see `engine/src/decode/README.md`.
+    ///
+    /// # Errors
+    /// When the source is no grammar, is too large, or has a word that the model can't write.
+    pub fn grammar(&self, source: &str) -> Result<Grammar, GrammarError> {
+        Grammar::new(source, &self.0.tokens)
+    }
+
+    /// Reads an n-gram model in the ARPA format whose words are the pieces of this model (`linnet lm` makes one), which
+    /// any number of streams can share.
+    ///
+    /// # Errors
+    /// When the source is no ARPA file, or of other pieces.
+    pub fn language_model(&self, arpa: &str) -> Result<LanguageModel, NgramError> {
+        LanguageModel::from_arpa(arpa, &self.0.tokens)
+    }
+
+    /// Spells texts in the pieces of the model.
+    pub fn speller(&self) -> Speller {
+        Speller::new(&self.0.tokens)
     }
 
     /// Starts a stream.
@@ -212,13 +259,25 @@ impl Engine {
         &self.0.config
     }
 
-    pub(super) fn tokens(&self) -> &Tokens {
+    /// The pieces that the model writes.
+    pub fn tokens(&self) -> &Arc<Tokens> {
         &self.0.tokens
+    }
+
+    pub(super) fn endpointing(&self) -> Option<&Arc<Network>> {
+        self.0.endpointing.as_ref()
     }
 
     pub(super) fn head(&self) -> &dyn TransducerHead {
         self.0.head.as_ref()
     }
+}
+
+/// The endpointing network of a model that has one.
+fn load_endpointing(file: &ModelFile) -> Result<Option<Arc<Network>>, Error> {
+    let config = file.config();
+    let Some(endpoint) = &config.endpoint else { return Ok(None) };
+    Ok(Some(Arc::new(Network::load(file, endpoint, config.features.mel_bins)?)))
 }
 
 impl std::fmt::Debug for Engine {

@@ -11,9 +11,9 @@ use crate::transcript::Hypothesis;
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
-    /// The first word of an utterance was recognized.
+    /// Somebody began to speak. It may turn out that no words come of it; the utterance then never ends either.
     SpeechStarted {
-        /// Start of that word.
+        /// Where voice activity begins, or the first word of the utterance where that was noticed earlier.
         at: Duration,
     },
     /// The words of the running utterance so far. Never the same twice in a row; words below
@@ -21,7 +21,7 @@ pub enum Event<'a> {
     Interim(&'a Hypothesis),
     /// The words of a finished utterance.
     Final(&'a Hypothesis),
-    /// The utterance is over.
+    /// The utterance is over: once for each utterance with words, behind its last final.
     UtteranceEnd {
         /// End of its last word.
         last_word_end: Duration,

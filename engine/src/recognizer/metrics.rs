@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 /// A part of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Conversion to 16 kHz mono and log-mel features, per push.
+    /// Conversion to 16 kHz mono, log-mel features and the endpointing network, per push.
     Features,
     /// One call of the encoder that finished a chunk.
     Encoder,
@@ -61,13 +61,15 @@ pub struct Metrics {
     pub frames: u64,
     /// Tokens emitted.
     pub tokens: u64,
+    /// Audio that the gate kept from the encoder.
+    pub gated: Duration,
     /// Samples that were not finite and were taken as zero.
     pub bad_samples: u64,
 }
 
 /// A fixed-size histogram in nanoseconds and the exact sum.
 #[derive(Clone, Debug)]
-struct Recorder {
+pub(crate) struct Recorder {
     histogram: Histogram<u64>,
     total: Duration,
 }
@@ -75,40 +77,68 @@ struct Recorder {
 /// Upper end of the histograms; longer durations count as this.
 const LONGEST_NS: u64 = 60_000_000_000;
 
+impl Recorder {
+    pub(crate) fn new() -> Self {
+        let histogram = Histogram::new_with_bounds(100, LONGEST_NS, 2).expect("constant bounds are valid");
+        Self { histogram, total: Duration::ZERO }
+    }
+
+    pub(crate) fn record(&mut self, took: Duration) {
+        self.histogram.saturating_record(took.as_nanos().min(u128::from(LONGEST_NS)) as u64);
+        self.total += took;
+    }
+
+    /// Takes the values of another over without allocating.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        self.histogram.set_to(&other.histogram).expect("all histograms have the same bounds");
+        self.total = other.total;
+    }
+
+    pub(crate) fn times(&self) -> StageTimes {
+        let at = |q: f64| Duration::from_nanos(self.histogram.value_at_quantile(q));
+        StageTimes {
+            count: self.histogram.len(),
+            total: self.total,
+            p50: at(0.50),
+            p95: at(0.95),
+            p99: at(0.99),
+            max: Duration::from_nanos(self.histogram.max()),
+        }
+    }
+}
+
 impl Metrics {
     pub(crate) fn new() -> Self {
-        let recorder = || Recorder {
-            histogram: Histogram::new_with_bounds(100, LONGEST_NS, 2).expect("constant bounds are valid"),
-            total: Duration::ZERO,
-        };
         Self {
-            stages: [recorder(), recorder(), recorder(), recorder()],
+            stages: std::array::from_fn(|_| Recorder::new()),
             audio: Duration::ZERO,
             chunks: 0,
             frames: 0,
             tokens: 0,
+            gated: Duration::ZERO,
             bad_samples: 0,
         }
     }
 
     pub(crate) fn record(&mut self, stage: Stage, took: Duration) {
-        let recorder = &mut self.stages[stage as usize];
-        recorder.histogram.saturating_record(took.as_nanos().min(u128::from(LONGEST_NS)) as u64);
-        recorder.total += took;
+        self.stages[stage as usize].record(took);
+    }
+
+    /// Takes the values of another over without allocating.
+    pub(crate) fn copy_from(&mut self, other: &Self) {
+        for (to, from) in self.stages.iter_mut().zip(&other.stages) {
+            to.copy_from(from);
+        }
+        self.audio = other.audio;
+        self.chunks = other.chunks;
+        self.frames = other.frames;
+        self.tokens = other.tokens;
+        self.bad_samples = other.bad_samples;
     }
 
     /// The distribution of a stage.
     pub fn stage(&self, stage: Stage) -> StageTimes {
-        let Recorder { histogram, total } = &self.stages[stage as usize];
-        let at = |q: f64| Duration::from_nanos(histogram.value_at_quantile(q));
-        StageTimes {
-            count: histogram.len(),
-            total: *total,
-            p50: at(0.50),
-            p95: at(0.95),
-            p99: at(0.99),
-            max: Duration::from_nanos(histogram.max()),
-        }
+        self.stages[stage as usize].times()
     }
 
     /// Processing time over audio time: below one is faster than real time.

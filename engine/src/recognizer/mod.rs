@@ -26,9 +26,11 @@
 //! ```
 
 mod config;
+mod ending;
 mod engine;
 mod error;
 mod event;
+mod listen;
 mod metrics;
 mod outbox;
 mod stream;
@@ -38,5 +40,6 @@ pub use config::{AudioFormat, StreamConfig};
 pub use engine::{Engine, ModelInfo};
 pub use error::Error;
 pub use event::Event;
+pub(crate) use metrics::Recorder;
 pub use metrics::{Metrics, Stage, StageTimes};
 pub use stream::Stream;

@@ -30,6 +30,7 @@ enum Queued {
     SpeechStarted(Duration),
     Final(Hypothesis),
     UtteranceEnd(Duration),
+    Gap(Duration, Duration),
 }
 
 /// Finals whose storage is made in advance and reused.
@@ -72,6 +73,10 @@ impl Outbox {
 
     pub(super) fn utterance_end(&mut self, last_word_end: Duration) {
         self.queue.push_back(Queued::UtteranceEnd(last_word_end));
+    }
+
+    pub(super) fn gap(&mut self, at: Duration, length: Duration) {
+        self.queue.push_back(Queued::Gap(at, length));
     }
 
     /// Queues the first `words` words as a final. It replaces an interim that still waits.
@@ -119,6 +124,7 @@ impl Outbox {
         match self.queue.pop_front() {
             Some(Queued::SpeechStarted(at)) => Some(Event::SpeechStarted { at }),
             Some(Queued::UtteranceEnd(last_word_end)) => Some(Event::UtteranceEnd { last_word_end }),
+            Some(Queued::Gap(at, length)) => Some(Event::Gap { at, length }),
             Some(Queued::Final(hypothesis)) => {
                 let old = std::mem::replace(&mut self.lent, hypothesis);
                 if self.spare.len() < SPARE {

@@ -2,45 +2,55 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Engine, Error, Event, Metrics, Stage, StreamConfig, outbox::Outbox, timeline::Timeline};
+use super::{Engine, Error, Event, Metrics, Stage, StreamConfig, ending::Ending, outbox::Outbox, timeline::Timeline};
 use crate::{
     audio::{PcmSample, Resampler},
-    decode::{Greedy, Token},
+    decode::{Decoded, Grammar, Hotwords, RejectedHotword, Search, SearchConfig},
+    endpoint::{Endpointer, Policy},
     features::LogMel,
-    model::encoder::Encoder,
+    model::encoder::{Encoder, EncoderError},
     transcript::{Assembler, format::FormatConfig},
 };
 
 /// Frames (all channels) that are taken through the pipeline at once, so that buffers stay small whatever a host pushes.
 const BLOCK_FRAMES: usize = 4096;
 
+/// Tokens that a step seldom exceeds.
+const TYPICAL_TOKENS: usize = 128;
+
 /// The state of one audio stream. Made by [`Engine::stream`]; the weights are shared with all others.
 ///
 /// Pushing computes every chunk that is complete; [`Stream::poll`] then hands out what came of it. Once warm, a push
 /// allocates nothing.
 pub struct Stream {
-    engine: Engine,
-    config: StreamConfig,
+    pub(super) engine: Engine,
+    pub(super) config: StreamConfig,
     resampler: Resampler,
     features: LogMel,
-    encoder: Box<dyn Encoder>,
-    search: Greedy,
-    assembler: Assembler,
-    timeline: Timeline,
-    outbox: Outbox,
-    metrics: Metrics,
-    buffers: Buffers,
+    pub(super) encoder: Box<dyn Encoder>,
+    pub(super) search: Search,
+    pub(super) assembler: Assembler,
+    pub(super) timeline: Timeline,
+    pub(super) outbox: Outbox,
+    pub(super) metrics: Metrics,
+    pub(super) buffers: Buffers,
+    /// Absent where the model has no endpointing network, and where nothing that a host wants depends on it.
+    pub(super) endpointer: Option<Endpointer>,
+    /// Whether the start of the running utterance was told. Nothing else of it is told before.
+    pub(super) begun: bool,
     finished: bool,
 }
 
 /// Working space between the stages, reused by every push.
 #[derive(Default)]
-struct Buffers {
+pub(super) struct Buffers {
     /// 16 kHz mono.
     mono: Vec<f32>,
     mel: Vec<f32>,
     encoded: Vec<f32>,
-    tokens: Vec<Token>,
+    pub(super) decoded: Decoded,
+    /// Log-mel frames from before the gate opened.
+    pub(super) pre_roll: Vec<f32>,
 }
 
 impl Stream {
@@ -51,13 +61,27 @@ impl Stream {
         let features = LogMel::new(&model.features)?;
         let frame = engine.info().frame;
         let encoder = engine.new_encoder(engine.look_ahead_for(config.chunk))?;
-        let search = Greedy::new(engine.head(), config.max_symbols_per_frame);
+        let search = SearchConfig {
+            width: config.beam_width,
+            max_symbols_per_frame: config.max_symbols_per_frame,
+            hotwords: Some(engine.hotwords(&config.hotwords)),
+            grammar: config.grammar.clone(),
+            language_model: config.language_model.clone(),
+        };
+        let search = Search::new(engine.head(), engine.tokens().clone(), search);
+        let wanted = config.gate || config.endpointing.is_some();
+        let endpointer = engine.endpointing().filter(|_| wanted).map(|network| {
+            let grid = model.encoder.subsampling;
+            Endpointer::new(network.clone(), model.features.mel_bins, frame / grid as u32, grid, config.gate)
+        });
         Ok(Self {
             timeline: Timeline { format: config.audio, pushed: 0, base: Duration::ZERO, frame },
             assembler: Assembler::new(frame),
             outbox: Outbox::new(&config.format),
             metrics: Metrics::new(),
-            buffers: Buffers::default(),
+            buffers: Buffers { decoded: Decoded::with_capacity(TYPICAL_TOKENS), ..Buffers::default() },
+            endpointer,
+            begun: false,
             finished: false,
             engine,
             config,
@@ -104,19 +128,42 @@ impl Stream {
         self.metrics.bad_samples = self.resampler.damaged_samples();
         self.buffers.mel.clear();
         self.features.push(&self.buffers.mono, &mut self.buffers.mel);
-        self.metrics.record(Stage::Features, began.elapsed());
-        self.step(began, |encoder, mel, encoded| encoder.push(mel, encoded))
+        self.listen(began)
     }
 
-    /// Encodes the mel frames at hand, and decodes what comes out.
+    /// Takes the log-mel frames at hand to the encoder, and what comes out through the decoder.
+    fn listen(&mut self, began: Instant) -> Result<(), Error> {
+        let chunks = self.metrics.chunks;
+        let mel = std::mem::take(&mut self.buffers.mel);
+        let steps = self.endpointer.as_mut().map_or(0, |endpointer| endpointer.score(&mel));
+        self.metrics.record(Stage::Features, began.elapsed());
+        let heard = self.take_steps(&mel, steps);
+        self.buffers.mel = mel;
+        heard?;
+        self.metrics.gated = self.endpointer.as_ref().map_or(Duration::ZERO, Endpointer::gated);
+        if self.metrics.chunks > chunks {
+            self.metrics.record(Stage::Step, began.elapsed());
+        }
+        Ok(())
+    }
+
+    /// Encodes log-mel frames, and decodes what comes out.
+    pub(super) fn encode(&mut self, mel: &[f32]) -> Result<(), Error> {
+        self.step(|encoder, encoded| encoder.push(mel, encoded))
+    }
+
+    /// Encodes and decodes what the encoder holds back for a whole chunk. It must be reset next.
+    pub(super) fn flush(&mut self) -> Result<(), Error> {
+        self.step(|encoder, encoded| encoder.finish(encoded))
+    }
+
     fn step(
         &mut self,
-        began: Instant,
-        encode: impl FnOnce(&mut dyn Encoder, &[f32], &mut Vec<f32>) -> Result<usize, crate::model::encoder::EncoderError>,
+        encode: impl FnOnce(&mut dyn Encoder, &mut Vec<f32>) -> Result<usize, EncoderError>,
     ) -> Result<(), Error> {
         let encoding = Instant::now();
         self.buffers.encoded.clear();
-        let frames = encode(self.encoder.as_mut(), &self.buffers.mel, &mut self.buffers.encoded)?;
+        let frames = encode(self.encoder.as_mut(), &mut self.buffers.encoded)?;
         if frames == 0 {
             return Ok(());
         }
@@ -124,7 +171,6 @@ impl Stream {
         self.metrics.record(Stage::Encoder, decoding - encoding);
         self.decode();
         self.metrics.record(Stage::Decode, decoding.elapsed());
-        self.metrics.record(Stage::Step, began.elapsed());
         self.metrics.chunks += 1;
         self.metrics.frames += frames as u64;
         Ok(())
@@ -133,48 +179,48 @@ impl Stream {
     /// Searches the encoder frames at hand, one at a time so that a pause ends an utterance at its own frame whatever
     /// the chunk.
     fn decode(&mut self) {
-        let head = self.engine.head();
+        let encoded = std::mem::take(&mut self.buffers.encoded);
         let mut changed = false;
-        for frame in self.buffers.encoded.chunks_exact(head.frame_width()) {
-            self.buffers.tokens.clear();
-            self.search.decode(head, frame, &mut self.buffers.tokens);
-            self.metrics.tokens += self.buffers.tokens.len() as u64;
-            let started = self.assembler.is_empty();
-            for &token in &self.buffers.tokens {
-                changed |= self.assembler.push(token, self.timeline.base, self.engine.tokens());
-            }
-            // The last frame of a stream stands for more audio than there was.
-            self.assembler.advance_to(self.timeline.at_frame(self.search.frames()).min(self.timeline.now()));
-            if started && let Some(word) = self.assembler.hypothesis().words().first() {
-                self.outbox.speech_started(word.start);
-            }
-            if self.pause_ended_utterance() {
-                let last_word_end = self.assembler.last_word_end();
-                self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.speech_final = true);
-                self.outbox.utterance_end(last_word_end);
-                self.search.start_utterance(head);
-                changed = false;
-            } else if self.utterance_is_too_long() {
-                // The last word may still grow: it starts the next utterance.
-                let words = self.assembler.hypothesis().words().len() - 1;
-                self.outbox.final_of(&mut self.assembler, words, |_| {});
-                changed = true;
-            }
+        for frame in encoded.chunks_exact(self.engine.head().frame_width()) {
+            changed = self.decode_frame(frame, changed);
         }
-        if self.config.interim_results {
+        self.buffers.encoded = encoded;
+        if self.config.interim_results && self.begun {
             self.outbox.interim_of(&self.assembler, changed, self.config.interim_interval);
         }
     }
 
-    fn pause_ended_utterance(&self) -> bool {
-        self.config.endpointing.is_some_and(|pause| {
-            !self.assembler.is_empty() && self.assembler.hypothesis().end() >= self.assembler.last_word_end() + pause
-        })
+    /// Returns whether words changed that no event has told yet.
+    fn decode_frame(&mut self, frame: &[f32], mut changed: bool) -> bool {
+        self.buffers.decoded.clear();
+        self.search.decode(self.engine.head(), frame, &mut self.buffers.decoded);
+        self.metrics.tokens += self.buffers.decoded.confirmed.len() as u64;
+        changed |= self.assembler.update(&self.buffers.decoded, self.timeline.base, self.engine.tokens());
+        // The last frame of a stream stands for more audio than there was.
+        self.assembler.advance_to(self.timeline.at_frame(self.search.frames()).min(self.timeline.now()));
+        self.begin_with_words();
+        if let Some(speech_final) = self.word_gap_ended_utterance() {
+            self.end_utterance(speech_final);
+            return false;
+        }
+        if self.utterance_is_too_long() {
+            // Words that may still change start the next utterance.
+            let words = self.assembler.hypothesis().confirmed();
+            self.outbox.final_of(&mut self.assembler, words, |_| {});
+            return true;
+        }
+        changed
+    }
+
+    /// Lets the search decide on what it still holds back of the utterance.
+    pub(super) fn end_search(&mut self) -> Ending {
+        let place = (&self.timeline, &**self.engine.tokens(), self.config.alternatives);
+        Ending::of(&mut self.search, &mut self.assembler, &mut self.buffers.decoded, place)
     }
 
     fn utterance_is_too_long(&self) -> bool {
         let hypothesis = self.assembler.hypothesis();
-        let [first, .., _] = hypothesis.words() else { return false };
+        let Some(first) = hypothesis.words().first().filter(|_| hypothesis.confirmed() > 0) else { return false };
         hypothesis.end().saturating_sub(first.start) > self.config.max_utterance
     }
 
@@ -190,6 +236,28 @@ impl Stream {
     /// # Errors
     /// [`Error::Finished`] after [`Stream::finish`].
     pub fn finalize(&mut self) -> Result<(), Error> {
+        self.recognize_rest(true)
+    }
+
+    /// Tells of audio of this length that was lost before it got here: recognizes what was pushed to its last sample,
+    /// makes a final of it where there are words, and goes on behind the gap with a fresh state, so that positions stay
+    /// true. A gap of no length only does the former, and is no event.
+    ///
+    /// # Errors
+    /// [`Error::Finished`] after [`Stream::finish`].
+    pub fn gap(&mut self, length: Duration) -> Result<(), Error> {
+        self.recognize_rest(false)?;
+        let at = self.timeline.now();
+        self.timeline.skip(length);
+        if self.timeline.now() > at {
+            self.outbox.gap(at, self.timeline.now() - at);
+            self.restart_at(self.timeline.now());
+        }
+        Ok(())
+    }
+
+    /// Recognizes what was pushed to its last sample, makes a final of it, and starts afresh.
+    fn recognize_rest(&mut self, from_finalize: bool) -> Result<(), Error> {
         if self.finished {
             return Err(Error::Finished);
         }
@@ -199,15 +267,16 @@ impl Stream {
         self.buffers.mel.clear();
         self.features.push(&self.buffers.mono, &mut self.buffers.mel);
         self.features.finish(&mut self.buffers.mel);
-        self.metrics.record(Stage::Features, began.elapsed());
-        self.step(began, |encoder, mel, encoded| {
-            let frames = encoder.push(mel, encoded)?;
-            Ok(frames + encoder.finish(encoded)?)
-        })?;
+        self.listen(began)?;
+        self.flush_all()?;
+        let ending = self.end_search();
         self.assembler.advance_to(self.timeline.now());
         if !self.assembler.is_empty() {
             let last_word_end = self.assembler.last_word_end();
-            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| f.from_finalize = true);
+            self.outbox.final_of(&mut self.assembler, usize::MAX, |f| {
+                f.from_finalize = from_finalize;
+                ending.write_to(f);
+            });
             self.outbox.utterance_end(last_word_end);
         }
         self.restart_at(self.timeline.now());
@@ -240,6 +309,10 @@ impl Stream {
         self.encoder.reset();
         self.search.reset(self.engine.head());
         self.assembler.reset(base);
+        self.begun = false;
+        if let Some(endpointer) = &mut self.endpointer {
+            endpointer.reset();
+        }
     }
 
     /// Position in the stream up to which audio was pushed.
@@ -266,6 +339,34 @@ impl Stream {
     pub fn set_format(&mut self, format: FormatConfig) {
         self.outbox.set_format(&format);
         self.config.format = format;
+    }
+
+    /// When utterances end.
+    pub fn policy(&self) -> Policy {
+        self.config.policy()
+    }
+
+    /// Changes when utterances end, also the running one. An endpointing that was `None` when the stream was made
+    /// without a gate falls back to the silence after the last word.
+    pub fn set_policy(&mut self, policy: Policy) {
+        self.config.set_policy(policy);
+    }
+
+    /// Listens for other hotwords ([`Engine::hotwords`]) from the next chunk on, or for none. A match that has begun with
+    /// the old ones is forgotten.
+    pub fn set_hotwords(&mut self, hotwords: Option<Hotwords>) {
+        self.search.set_hotwords(hotwords);
+    }
+
+    /// Keeps to another grammar ([`Engine::grammar`]), or to none: at once when no word of an utterance was heard yet,
+    /// else from the next utterance on. Allocates.
+    pub fn set_grammar(&mut self, grammar: Option<Grammar>) {
+        self.search.set_grammar(self.engine.head(), grammar, self.assembler.is_empty());
+    }
+
+    /// The hotwords that can't be listened for, and why.
+    pub fn rejected_hotwords(&self) -> &[RejectedHotword] {
+        self.search.rejected_hotwords()
     }
 
     /// Counters and times per stage since the stream was made.

@@ -22,6 +22,17 @@ impl Timeline {
         Duration::from_secs(frames / rate) + Duration::from_nanos(frames % rate * 1_000_000_000 / rate)
     }
 
+    /// Moves on by audio that is missing, to whole samples.
+    pub(super) fn skip(&mut self, length: Duration) {
+        let frames = (length.as_secs_f64() * f64::from(self.format.rate_hz)).round() as u64;
+        self.pushed = self.pushed.saturating_add(frames.saturating_mul(u64::from(self.format.channels)));
+    }
+
+    /// A position that is counted from the encoder's frame zero.
+    pub(super) fn at(&self, since_base: Duration) -> Duration {
+        self.base.saturating_add(since_base)
+    }
+
     /// End of the audio that the first `frames` encoder frames stand for.
     pub(super) fn at_frame(&self, frames: u64) -> Duration {
         let nanos = u128::from(frames) * self.frame.as_nanos();

@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{Hypothesis, Word};
-use crate::{decode::Token, model::tokens::Tokens};
+use crate::{
+    decode::{Decoded, Token},
+    model::tokens::Tokens,
+};
 
 /// How long before its first token's frame a word is taken to start. Tokens are emitted when their sound has passed;
 /// the median piece is this long in the training alignments.
@@ -11,6 +14,9 @@ const PIECE: Duration = Duration::from_millis(160);
 
 /// Most pieces of one word. Longer runs without a word start are noise; cutting them bounds the memory of a word.
 const LONGEST_WORD: usize = 32;
+
+/// Room for tentative tokens.
+const TYPICAL_TAIL: usize = 64;
 
 /// Builds the hypothesis of the running utterance.
 #[derive(Debug)]
@@ -20,20 +26,100 @@ pub(crate) struct Assembler {
     /// A word start was seen whose text is still to come.
     boundary: bool,
     pieces_in_word: usize,
+    /// Where the confirmed tokens end, while the hypothesis goes on with tentative ones.
+    confirmed: Option<Mark>,
+    /// The tentative tokens.
+    tail: Vec<Token>,
+}
+
+/// A state of the assembler to go back to.
+#[derive(Clone, Debug)]
+struct Mark {
+    words: usize,
+    text: usize,
+    /// The last word, which later tokens may have lengthened.
+    last: Option<Word>,
+    boundary: bool,
+    pieces_in_word: usize,
 }
 
 impl Assembler {
+    /// Frames before the one of a piece that its sound takes, for frames of 80 ms.
+    pub const FRAMES_OF_PIECE: u64 = 2;
+
     /// An empty utterance at the start of a stream. `frame` is the duration of an encoder frame.
     pub fn new(frame: Duration) -> Self {
-        Self { hypothesis: Hypothesis::roomy(), frame, boundary: true, pieces_in_word: 0 }
+        Self {
+            hypothesis: Hypothesis::roomy(),
+            frame,
+            boundary: true,
+            pieces_in_word: 0,
+            confirmed: None,
+            tail: Vec::with_capacity(TYPICAL_TAIL),
+        }
     }
 
-    /// Adds a token; frame zero is at `base` in the stream. Returns whether the text changed.
-    pub fn push(&mut self, token: Token, base: Duration, tokens: &Tokens) -> bool {
+    /// Adds confirmed tokens and replaces the tentative ones; frame zero is at `base` in the stream. Returns whether the
+    /// text may have changed.
+    pub fn update(&mut self, decoded: &Decoded, base: Duration, tokens: &Tokens) -> bool {
+        let as_expected = same_ids(&decoded.confirmed, &self.tail[..decoded.confirmed.len().min(self.tail.len())])
+            && same_ids(&decoded.tail, &self.tail[decoded.confirmed.len().min(self.tail.len())..]);
+        self.go_back();
+        for &token in &decoded.confirmed {
+            self.push(token, base, tokens);
+        }
+        self.tail.clone_from(&decoded.tail);
+        if !decoded.tail.is_empty() {
+            self.confirmed = Some(self.mark());
+            for &token in &decoded.tail {
+                self.push(token, base, tokens);
+            }
+        }
+        !as_expected
+    }
+
+    /// The text if the tentative tokens were these.
+    pub fn text_with(&mut self, tail: &[Token], tokens: &Tokens) -> String {
+        self.go_back();
+        let mark = self.mark();
+        for &token in tail {
+            self.push(token, Duration::ZERO, tokens);
+        }
+        let text = self.hypothesis.text.clone();
+        self.confirmed = Some(mark);
+        text
+    }
+
+    fn mark(&self) -> Mark {
+        let Hypothesis { text, words, .. } = &self.hypothesis;
+        Mark {
+            words: words.len(),
+            text: text.len(),
+            last: words.last().cloned(),
+            boundary: self.boundary,
+            pieces_in_word: self.pieces_in_word,
+        }
+    }
+
+    /// Takes the tentative tokens back.
+    fn go_back(&mut self) {
+        let Some(mark) = self.confirmed.take() else { return };
+        let Hypothesis { text, words, .. } = &mut self.hypothesis;
+        words.truncate(mark.words);
+        text.truncate(mark.text);
+        if let (Some(word), Some(last)) = (words.last_mut(), mark.last) {
+            *word = last;
+        }
+        self.boundary = mark.boundary;
+        self.pieces_in_word = mark.pieces_in_word;
+    }
+
+    /// Adds a token; frame zero is at `base` in the stream.
+    fn push(&mut self, token: Token, base: Duration, tokens: &Tokens) {
         self.boundary |= tokens.is_word_start(token.id);
         let text = tokens.text(token.id);
         if text.is_empty() {
-            return false;
+            return;
         }
         let at = base + self.frame * u32::try_from(token.frame).unwrap_or(u32::MAX);
         if self.boundary || self.hypothesis.words.is_empty() || self.pieces_in_word == LONGEST_WORD {
@@ -46,7 +132,6 @@ impl Assembler {
             word.end = at.max(word.start);
             word.confidence = word.confidence.min(token.probability);
         }
-        true
     }
 
     fn start_word(&mut self, at: Duration) {
@@ -76,11 +161,12 @@ impl Assembler {
         self.hypothesis.words.last().map_or(self.hypothesis.start, |word| word.end)
     }
 
-    /// Sets up to where audio has been decoded, and which words can't change any more: greedy search takes nothing
-    /// back, so only the last word may still grow.
+    /// Sets up to where audio has been decoded, and which words can't change any more: those of confirmed tokens but
+    /// the last, which may still grow.
     pub fn advance_to(&mut self, end: Duration) {
         self.hypothesis.end = end.max(self.hypothesis.end);
-        self.hypothesis.confirmed = self.hypothesis.words.len().saturating_sub(1);
+        let words = self.confirmed.as_ref().map_or(self.hypothesis.words.len(), |mark| mark.words);
+        self.hypothesis.confirmed = words.saturating_sub(1);
     }
 
     /// Moves the first `count` words to `out` (all fields but the flags and the sequence number are set) and keeps the
@@ -107,6 +193,10 @@ impl Assembler {
         if all {
             self.boundary = true;
             self.pieces_in_word = 0;
+            self.confirmed = None;
+            self.tail.clear();
+        } else if let Some(mark) = &mut self.confirmed {
+            mark.forget(count, cut);
         }
     }
 
@@ -117,7 +207,25 @@ impl Assembler {
         self.hypothesis.end = start;
         self.boundary = true;
         self.pieces_in_word = 0;
+        self.confirmed = None;
+        self.tail.clear();
     }
+}
+
+impl Mark {
+    /// The first `words` words, with `text` bytes of text, were taken away.
+    fn forget(&mut self, words: usize, text: usize) {
+        self.words = self.words.saturating_sub(words);
+        self.text = self.text.saturating_sub(text);
+        self.last = self.last.take().filter(|_| self.words > 0).map(|word| Word {
+            span: word.span.start.saturating_sub(text)..word.span.end.saturating_sub(text),
+            ..word
+        });
+    }
+}
+
+fn same_ids(a: &[Token], b: &[Token]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.id == b.id)
 }
 
 #[cfg(test)]

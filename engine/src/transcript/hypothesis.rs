@@ -2,7 +2,7 @@
 
 use std::{ops::Range, time::Duration};
 
-use super::format::Written;
+use super::{Alternative, Interpretation, format::Written};
 
 /// The words of one utterance as far as they are known.
 ///
@@ -18,6 +18,8 @@ pub struct Hypothesis {
     pub(crate) speech_final: bool,
     pub(crate) from_finalize: bool,
     pub(crate) written: Option<Written>,
+    pub(crate) interpretation: Option<Interpretation>,
+    pub(crate) alternatives: Vec<Alternative>,
 }
 
 /// One word of a [`Hypothesis`].
@@ -50,6 +52,8 @@ impl Clone for Hypothesis {
         self.speech_final = source.speech_final;
         self.from_finalize = source.from_finalize;
         self.written.clone_from(&source.written);
+        self.interpretation.clone_from(&source.interpretation);
+        self.alternatives.clone_from(&source.alternatives);
     }
 }
 
@@ -69,6 +73,8 @@ impl Hypothesis {
         self.confirmed = 0;
         self.speech_final = false;
         self.from_finalize = false;
+        self.interpretation = None;
+        self.alternatives.clear();
     }
 
     /// The words, separated by single spaces.
@@ -120,6 +126,17 @@ impl Hypothesis {
     /// Whether a host's `finalize` or `finish` made this final.
     pub fn from_finalize(&self) -> bool {
         self.from_finalize
+    }
+
+    /// What it means in the grammar of the stream; `None` in interims and without a grammar.
+    pub fn interpretation(&self) -> Option<&Interpretation> {
+        self.interpretation.as_ref()
+    }
+
+    /// Hypotheses of the whole utterance, the best first, as many as
+    /// [`StreamConfig::alternatives`](crate::StreamConfig::alternatives) asks for and the beam holds.
+    pub fn alternatives(&self) -> &[Alternative] {
+        &self.alternatives
     }
 
     /// Mean confidence of the words; 0 where there are none.

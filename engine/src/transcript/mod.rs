@@ -6,7 +6,9 @@
 mod assembler;
 pub mod format;
 mod hypothesis;
+mod interpretation;
 pub mod search;
 
 pub(crate) use assembler::Assembler;
 pub use hypothesis::{Hypothesis, Word};
+pub use interpretation::{Alternative, Interpretation, Slot};

@@ -23,6 +23,16 @@ pub enum Command {
     /// Write what is said in recordings or on standard input.
     #[command(after_help = TRANSCRIBE_EXAMPLES)]
     Transcribe(Transcribe),
+    /// Write what is said into a microphone, as it is said.
+    #[cfg(feature = "capture")]
+    #[command(after_help = LISTEN_HELP)]
+    Listen(Listen),
+    /// List the microphones of this machine.
+    #[cfg(feature = "capture")]
+    Devices(Devices),
+    /// Measure the latency of words, from the ring of a live session to its events.
+    #[command(after_help = BENCH_HELP)]
+    Bench(Bench),
     /// Measure accuracy, speed and latency on recordings with transcripts.
     #[command(after_help = EVAL_HELP)]
     Eval(Eval),
@@ -30,9 +40,17 @@ pub enum Command {
     Info(Info),
     /// Pack a training checkpoint or a .nemo file as a .linnet model.
     #[command(
-        after_help = "Examples:\n  linnet convert checkpoint.safetensors model.linnet\n  linnet convert fastconformer.nemo model.linnet"
+        after_help = "Examples:\n  linnet convert checkpoint.safetensors model.linnet\n  linnet convert fastconformer.nemo model.linnet --endpoint linnet-endpoint.safetensors"
     )]
     Convert(Convert),
+    /// Make an n-gram model of a text for --lm.
+    Lm(Lm),
+    /// List and fetch bigger public models.
+    #[cfg(feature = "download")]
+    #[command(
+        after_help = "Examples:\n  linnet models list\n  linnet models pull fastconformer-en-32m\n  linnet transcribe --model fastconformer-en-32m talk.flac"
+    )]
+    Models(Models),
 }
 
 const TRANSCRIBE_EXAMPLES: &str = "\
@@ -41,9 +59,29 @@ Examples:
   linnet transcribe --format srt talk.mp3 > talk.srt
   arecord -q -f S16_LE -r 16000 -c 1 -t raw | linnet transcribe --raw 16000:1:s16le --interim -
   linnet transcribe --realtime --chunk-ms 160 clip.wav > /dev/null
+  linnet transcribe --grammar menu.jsgf --format json order.wav
 
 Files: WAV, FLAC, MP3 and Ogg Vorbis at 8 to 192 kHz with any number of channels, which are mixed to one.
 Exit code: 0 when all went well, 1 when a file could not be transcribed, 2 on a usage error.";
+
+#[cfg(feature = "capture")]
+const LISTEN_HELP: &str = "\
+Examples:
+  linnet listen
+  linnet listen --device usb --save meeting.wav
+  linnet listen --json | jq -r 'select(.type == \"final\").text'
+
+Ctrl-C ends it: what was said is still recognized. A device that is lost is taken up again when it is back.";
+
+const BENCH_HELP: &str = "\
+The recordings are played one after the other, with half a second of silence behind each, through a live session: ring,
+recognizer thread, events. Words are compared with those of FILE.tsv (a header with the columns `file`, `word` and
+`end`, in seconds; a row for each word, in order), or else with the transcript of the whole recording in the longest
+chunks. Only words that were recognized count.
+
+Examples:
+  linnet bench --realtime clip.wav
+  linnet bench --realtime --chunk-ms 160 --endpointing-ms 300 --alignments words.tsv clips/*.flac";
 
 const EVAL_HELP: &str = "\
 Each DIR holds recordings and transcripts.tsv: tab-separated, with a header that names at least the columns
@@ -58,12 +96,40 @@ Examples:
 /// Which model, and how it runs.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ModelArgs {
-    /// Model to use instead of the built-in English one: a .linnet file, a checkpoint or a .nemo file.
+    /// Model to use instead of the built-in English one: a .linnet file, a checkpoint, a .nemo file, or the name of a
+    /// pulled model (`linnet models`).
     #[arg(long, value_name = "PATH")]
     pub model: Option<PathBuf>,
     /// Run a checkpoint or .nemo file in 32-bit floating point, as the exact and slow reference.
     #[arg(long, requires = "model")]
     pub reference: bool,
+}
+
+/// What the search expects to hear.
+#[derive(Args, Clone, Debug)]
+pub struct SearchArgs {
+    /// Phrases to expect, one a line: `flat white`, with a boost `oat milk:2.5`, with other spellings of how it sounds
+    /// `quinoa:2 = keen wah, kin wa`.
+    #[arg(long, value_name = "FILE")]
+    pub hotwords: Option<PathBuf>,
+    /// All that can be said, as a JSGF grammar; utterances are then written with the slots they fill.
+    #[arg(long, value_name = "FILE")]
+    pub grammar: Option<PathBuf>,
+    /// Hypotheses to follow at once. 1 is greedy search.
+    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub beam: u8,
+    /// N-gram model to let the beam agree with, as `linnet lm` makes it.
+    #[arg(long, value_name = "FILE.arpa")]
+    pub lm: Option<PathBuf>,
+    /// How much the n-gram model counts beside the recognizer.
+    #[arg(long, value_name = "FACTOR", requires = "lm")]
+    pub lm_weight: Option<f32>,
+    /// What every token earns while there is an n-gram model, natural logarithm.
+    #[arg(long, value_name = "NATS", requires = "lm", allow_negative_numbers = true)]
+    pub lm_reward: Option<f32>,
+    /// Take each recording as one utterance, whatever its pauses.
+    #[arg(long)]
+    pub whole: bool,
 }
 
 /// Arguments of `transcribe`.
@@ -74,6 +140,8 @@ pub struct Transcribe {
     pub files: Vec<PathBuf>,
     #[command(flatten)]
     pub model: ModelArgs,
+    #[command(flatten)]
+    pub search: SearchArgs,
     /// What to write.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -161,6 +229,69 @@ pub enum Format {
     Vtt,
 }
 
+/// Arguments of `listen`.
+#[cfg(feature = "capture")]
+#[derive(Args, Debug)]
+pub struct Listen {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Microphone by its id or a part of its name (see `linnet devices`); the default one without it.
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// Audio per step in milliseconds, rounded to what the model was trained with (see `linnet info`).
+    #[arg(long, value_name = "N", value_parser = milliseconds)]
+    pub chunk_ms: Option<Duration>,
+    /// Write one JSON object per event and line.
+    #[arg(long)]
+    pub json: bool,
+    /// Keep what was heard, as 16 kHz mono.
+    #[arg(long, value_name = "FILE.wav")]
+    pub save: Option<PathBuf>,
+    /// At the end, write what the session measured to standard error.
+    #[arg(long)]
+    pub stats: bool,
+    /// Stop after this many seconds.
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub for_seconds: Option<u64>,
+    /// Wait for a microphone that is not there yet instead of giving up.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Arguments of `devices`.
+#[cfg(feature = "capture")]
+#[derive(Args, Debug)]
+pub struct Devices {
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Args, Debug)]
+pub struct Bench {
+    /// Recordings.
+    #[arg(required = true, value_name = "FILES")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Play by the clock. Without it, play ten times as fast: a quick look, in which computing counts ten times.
+    #[arg(long)]
+    pub realtime: bool,
+    /// Where the words really end.
+    #[arg(long, value_name = "FILE.tsv")]
+    pub alignments: Option<PathBuf>,
+    /// Audio per step in milliseconds, rounded to what the model was trained with (see `linnet info`).
+    #[arg(long, value_name = "N", value_parser = milliseconds)]
+    pub chunk_ms: Option<Duration>,
+    /// Silence that ends an utterance, in milliseconds.
+    #[arg(long, value_name = "N", value_parser = milliseconds)]
+    pub endpointing_ms: Option<Duration>,
+    /// Write one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Arguments of `eval`.
 #[derive(Args, Debug)]
 pub struct Eval {
@@ -169,6 +300,8 @@ pub struct Eval {
     pub folders: Vec<PathBuf>,
     #[command(flatten)]
     pub model: ModelArgs,
+    #[command(flatten)]
+    pub search: SearchArgs,
     /// Audio per step in milliseconds; may be given several times. Without it, the model's default.
     #[arg(long, value_name = "N", value_parser = milliseconds)]
     pub chunk_ms: Vec<Duration>,
@@ -208,6 +341,62 @@ pub struct Convert {
     pub input: PathBuf,
     /// The .linnet file to write.
     #[arg(value_name = "OUT")]
+    pub output: PathBuf,
+    /// Endpointing network to make part of the model, in place of its own.
+    #[arg(long, value_name = "PATH")]
+    pub endpoint: Option<PathBuf>,
+}
+
+/// Arguments of `models`.
+#[cfg(feature = "download")]
+#[derive(Args, Debug)]
+pub struct Models {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ModelsCommand,
+}
+
+/// The commands of `models`.
+#[cfg(feature = "download")]
+#[derive(Debug, Subcommand)]
+pub enum ModelsCommand {
+    /// Show what there is, and what is on this machine.
+    List {
+        /// Write JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Download a model, check it, and convert it; goes on where it was cut off.
+    Pull(Pull),
+}
+
+/// Arguments of `models pull`.
+#[cfg(feature = "download")]
+#[derive(Args, Debug)]
+pub struct Pull {
+    /// Name in the catalogue.
+    pub name: String,
+    /// Where to keep it instead of the user's cache directory.
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Server with the layout of huggingface.co to take it from.
+    #[arg(long, value_name = "URL")]
+    pub mirror: Option<String>,
+}
+
+/// Arguments of `lm`.
+#[derive(Args, Debug)]
+pub struct Lm {
+    /// Texts, a sentence a line, in words as they are spoken.
+    #[arg(required = true, value_name = "TEXTS")]
+    pub texts: Vec<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Most pieces of an n-gram.
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub order: u8,
+    /// The ARPA file to write.
+    #[arg(short, long, value_name = "FILE.arpa")]
     pub output: PathBuf,
 }
 

@@ -16,8 +16,20 @@ use crate::{args::Convert, failure::Failure};
 /// # Errors
 /// When the input is no checkpoint and no .nemo file that can be run, or the output can't be written.
 pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
-    let (input, output) = (&args.input, &args.output);
-    let checkpoint = open_checkpoint(input).map_err(|error| Failure::on(input.display(), error))?;
+    convert(&args.input, args.endpoint.as_deref(), &args.output)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Packs the checkpoint `input`, with the endpointing network `endpoint` if one is given, as `output` and says what it
+/// is.
+///
+/// # Errors
+/// As [`run`].
+pub fn convert(input: &Path, endpoint: Option<&Path>, output: &Path) -> Result<(), Failure> {
+    let mut checkpoint = open_checkpoint(input).map_err(|error| Failure::on(input.display(), error))?;
+    if let Some(endpoint) = endpoint {
+        checkpoint.attach_endpoint(endpoint).map_err(|error| Failure::on(endpoint.display(), error))?;
+    }
     let bytes = pack(&checkpoint).map_err(|error| Failure::on(input.display(), error))?;
     // What is written must be what can be opened.
     let model = ModelFile::from_bytes(&bytes).map_err(|error| Failure::on(input.display(), error))?;
@@ -31,7 +43,7 @@ pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
         model.config().vocab_size,
         bytes.len() as f64 / 1e6,
     )?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// Writes beside the file and renames, so that an interruption leaves the old file and one that is open stays as it is.

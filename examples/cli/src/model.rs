@@ -15,7 +15,11 @@ static DEFAULT: &Aligned<[u8]> = &Aligned(*include_bytes!("../../../models/linne
 /// Opens a model, or the built-in one.
 pub fn open(path: Option<&Path>) -> Result<Engine, Failure> {
     match path {
-        Some(path) => Engine::open(path).map_err(|error| named(path, &error)),
+        Some(path) => {
+            #[cfg(feature = "download")]
+            let path = &crate::models::resolve(path)?;
+            Engine::open(path).map_err(|error| named(path, &error))
+        }
         None => Engine::from_static(&DEFAULT.0).map_err(|error| Failure::on("the built-in model", error)),
     }
 }

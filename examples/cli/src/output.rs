@@ -28,6 +28,55 @@ pub struct Utterance {
     pub confirmed: usize,
     /// Its words with times.
     pub words: Vec<Word>,
+    /// What it means in the grammar.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interpretation: Option<Interpretation>,
+}
+
+/// What an utterance means in the grammar.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Interpretation {
+    /// The public rule that was said.
+    pub intent: Option<String>,
+    /// Whether it was said in the grammar.
+    pub accepted: bool,
+    /// How much better the grammar explains it than free speech.
+    pub margin: f32,
+    /// What it fills.
+    pub slots: Vec<Slot>,
+}
+
+/// A slot of an [`Interpretation`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Slot {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
+    /// Where it starts.
+    pub start: f64,
+    /// Where it ends.
+    pub end: f64,
+    /// Probability that the value is right.
+    pub confidence: f32,
+}
+
+impl From<&linnet::Interpretation> for Interpretation {
+    fn from(interpretation: &linnet::Interpretation) -> Self {
+        let slot = |slot: &linnet::Slot| Slot {
+            name: slot.name.clone(),
+            value: slot.value.clone(),
+            start: seconds(slot.start),
+            end: seconds(slot.end),
+            confidence: slot.confidence,
+        };
+        Self {
+            intent: interpretation.intent.clone(),
+            accepted: interpretation.accepted,
+            margin: interpretation.margin,
+            slots: interpretation.slots.iter().map(slot).collect(),
+        }
+    }
 }
 
 /// One word of an [`Utterance`].
@@ -75,12 +124,13 @@ impl From<&Hypothesis> for Utterance {
             confidence: hypothesis.confidence(),
             confirmed: written.map_or(hypothesis.confirmed(), Written::confirmed),
             words,
+            interpretation: hypothesis.interpretation().map(Interpretation::from),
         }
     }
 }
 
 /// Seconds to the millisecond.
-fn seconds(time: Duration) -> f64 {
+pub fn seconds(time: Duration) -> f64 {
     time.as_millis() as f64 / 1000.0
 }
 
@@ -195,7 +245,7 @@ impl<W: Write> Output<W> {
 }
 
 /// The end of a text that fits into a number of columns, with an ellipsis where something is cut.
-fn tail(text: &str, columns: usize) -> String {
+pub fn tail(text: &str, columns: usize) -> String {
     if console::measure_text_width(text) <= columns {
         return text.to_owned();
     }
@@ -220,7 +270,15 @@ mod tests {
             .split_whitespace()
             .map(|word| Word { word: word.into(), start: 0.5, end: 1.0, confidence: 0.5 })
             .collect();
-        Utterance { text: text.into(), start: 0.5, end: 1.0, confidence: 0.5, confirmed: 1, words }
+        Utterance {
+            text: text.into(),
+            start: 0.5,
+            end: 1.0,
+            confidence: 0.5,
+            confirmed: 1,
+            words,
+            interpretation: None,
+        }
     }
 
     fn written(format: Format, prefixed: bool, columns: Option<usize>) -> String {

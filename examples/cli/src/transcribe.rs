@@ -17,6 +17,7 @@ use crate::{
     failure::Failure,
     model,
     output::{Output, Utterance},
+    search::Search,
     source::{Source, is_stdin},
     stats::Quantiles,
 };
@@ -32,10 +33,11 @@ const BLOCKS_PER_SECOND: u32 = 100;
 pub fn run(args: &Transcribe) -> Result<ExitCode, Failure> {
     check(args)?;
     let engine = model::open_for(&args.model)?;
+    let search = Search::read(&args.search, &engine)?;
     let stdout = io::stdout();
     let columns = (args.interim && stdout.is_terminal()).then(|| usize::from(console::Term::stdout().size().1));
     let output = Output::new(stdout, args.format, args.files.len() > 1, columns)?;
-    let mut session = Session { args, engine, output, emissions: Emissions::default() };
+    let mut session = Session { args, engine, search, output, emissions: Emissions::default() };
     let mut all_well = true;
     for file in &args.files {
         match session.transcribe(file) {
@@ -75,6 +77,7 @@ fn check(args: &Transcribe) -> Result<(), Failure> {
 struct Session<'a> {
     args: &'a Transcribe,
     engine: Engine,
+    search: Search,
     output: Output<Stdout>,
     emissions: Emissions,
 }
@@ -89,6 +92,7 @@ impl Session<'_> {
         config.chunk = self.args.chunk_ms;
         config.format = self.args.writing.format();
         config.interim_results = self.args.interim || self.args.realtime;
+        self.search.apply(&mut config);
         let block = (config.audio.rate_hz / BLOCKS_PER_SECOND) as usize * usize::from(config.audio.channels);
         let mut stream = self.engine.stream(config).map_err(named)?;
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from export import export  # noqa: E402
+from export import FEATURES, export  # noqa: E402
 
 CONFIG = {
     "mel_bands": 80, "d_model": 16, "n_layers": 1, "n_heads": 2, "d_ff": 32, "conv_kernel": 5,
@@ -25,10 +26,10 @@ STATE = {
 }
 
 
-def run(tmp_path, state=STATE, tokens=("<unk>", "▁a", "b"), look_ahead=1, dtype="f16", keep_aux=False):
+def run(tmp_path, state=STATE, tokens=("<unk>", "▁a", "b"), look_ahead=1, dtype="f16", keep_aux=False, endpoint=None):
     source, target = tmp_path / "ckpt.pt", tmp_path / "out.safetensors"
     torch.save({"config": CONFIG, "tokens": list(tokens), "model": state, "step": 7}, source)
-    export(source, target, "tiny", "en", look_ahead, dtype, keep_aux)
+    export(source, target, "tiny", "en", look_ahead, dtype, keep_aux, endpoint)
     with safe_open(target, "pt") as file:
         return file.metadata(), {name: file.get_tensor(name) for name in file.keys()}
 
@@ -58,3 +59,23 @@ def test_what_does_not_fit_is_refused(tmp_path):
         run(tmp_path, look_ahead=2)
     with pytest.raises(ValueError, match="joint.enc.bias.*f32"):
         run(tmp_path, state={**STATE, "joint.enc.bias": torch.full((6,), 1e6)})
+
+
+def test_an_endpointing_network_becomes_part_of_the_model(tmp_path):
+    config = {"stack": 4, "width": 2, "hidden": 3, "features": {**FEATURES, "mel_bins": 80}}
+    path = tmp_path / "endpoint.safetensors"
+
+    def write(format="linnet-endpoint", **features):
+        described = json.dumps({**config, "features": {**config["features"], **features}})
+        save_file({"endpoint.mean": torch.ones(80)}, path, {"format": format, "config": described})
+
+    write()
+    metadata, tensors = run(tmp_path, endpoint=path)
+    assert json.loads(metadata["config"])["endpoint"] == {"stack": 4, "width": 2, "hidden": 3}
+    assert torch.equal(tensors["endpoint.mean"], torch.ones(80, dtype=torch.float16))
+    write(hop=128)
+    with pytest.raises(ValueError, match="other features"):
+        run(tmp_path, endpoint=path)
+    write(format="pt")
+    with pytest.raises(ValueError, match="no endpointing network"):
+        run(tmp_path, endpoint=path)

@@ -54,6 +54,42 @@ impl TransducerHead for Int8Head {
 
     fn logits(&self, projected: &[f32], state: &HeadState, scratch: &mut HeadScratch, out: &mut [f32]) {
         let HeadScratch { joined, rows, .. } = scratch;
-        self.joiner.logits(self.isa, projected, &state.projected, [joined, out], rows);
+        joined.resize(self.config.joiner.hidden, 0.0);
+        joined.copy_from_slice(&state.projected);
+        self.joiner.logits(self.isa, projected, [joined, out], rows);
+    }
+
+    fn advance_many(&self, steps: &[(u32, usize)], states: &mut [HeadState], scratch: &mut HeadScratch) {
+        if let &[(token, index)] = steps {
+            return self.advance(token, &mut states[index], scratch);
+        }
+        self.predictor.advance_many(self.isa, steps, states, scratch);
+        let HeadScratch { gathered, joined, rows, .. } = scratch;
+        gathered.clear();
+        for &(_, index) in steps {
+            gathered.extend_from_slice(self.predictor.output(&states[index]));
+        }
+        rows.quantize(gathered, steps.len(), self.config.predictor.hidden);
+        joined.resize(steps.len() * self.config.joiner.hidden, 0.0);
+        self.joiner.project_predictor(self.isa, rows, joined);
+        for (&(_, index), projected) in steps.iter().zip(joined.chunks_exact(self.config.joiner.hidden)) {
+            states[index].projected.copy_from_slice(projected);
+        }
+    }
+
+    fn logits_many(
+        &self,
+        projected: &[f32],
+        states: &[HeadState],
+        which: &[usize],
+        scratch: &mut HeadScratch,
+        out: &mut [f32],
+    ) {
+        let HeadScratch { joined, rows, .. } = scratch;
+        joined.clear();
+        for &index in which {
+            joined.extend_from_slice(&states[index].projected);
+        }
+        self.joiner.logits(self.isa, projected, [joined, out], rows);
     }
 }

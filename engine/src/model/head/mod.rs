@@ -62,6 +62,29 @@ pub trait TransducerHead: Send + Sync {
     /// Joins one projected frame with a state: unnormalized scores of all tokens, the blank last. `out` has
     /// `vocab_size() + 1` places.
     fn logits(&self, projected: &[f32], state: &HeadState, scratch: &mut HeadScratch, out: &mut [f32]);
+
+    /// As [`TransducerHead::advance`] for several hypotheses, which may be cheaper at once: `(token, index)` runs
+    /// `states[index]` over `token`. No index may occur twice.
+    fn advance_many(&self, steps: &[(u32, usize)], states: &mut [HeadState], scratch: &mut HeadScratch) {
+        for &(token, index) in steps {
+            self.advance(token, &mut states[index], scratch);
+        }
+    }
+
+    /// As [`TransducerHead::logits`] for several hypotheses and one frame: the scores of `states[which[i]]` are row `i`
+    /// of `out`, `[which.len(), vocab_size() + 1]`.
+    fn logits_many(
+        &self,
+        projected: &[f32],
+        states: &[HeadState],
+        which: &[usize],
+        scratch: &mut HeadScratch,
+        out: &mut [f32],
+    ) {
+        for (&index, row) in which.iter().zip(out.chunks_exact_mut(self.vocab_size() + 1)) {
+            self.logits(projected, &states[index], scratch, row);
+        }
+    }
 }
 
 /// What the predictor remembers of one hypothesis. `clone_from` between states of the same head does not allocate.
@@ -103,10 +126,12 @@ impl Clone for HeadState {
 /// Working space of a [`TransducerHead`].
 #[derive(Debug)]
 pub struct HeadScratch {
-    /// Gates of one LSTM layer, `[4 * hidden]`.
+    /// Gates of one LSTM layer, `[hypotheses, 4 * hidden]`.
     pub(in crate::model) gates: Vec<f32>,
-    /// Input of the output layer, `[joiner_width]`.
+    /// Input of the output layer, `[hypotheses, joiner_width]`.
     pub(in crate::model) joined: Vec<f32>,
+    /// Rows of several hypotheses side by side, `[hypotheses, width]`.
+    pub(in crate::model) gathered: Vec<f32>,
     /// The quantized input of the next product.
     pub(in crate::model) rows: Rows,
 }
@@ -118,6 +143,7 @@ impl HeadScratch {
         Self {
             gates: vec![0.0; 4 * config.predictor.hidden],
             joined: vec![0.0; config.joiner.hidden],
+            gathered: Vec::new(),
             rows: Rows::with_capacity(frames, width),
         }
     }

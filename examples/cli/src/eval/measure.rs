@@ -12,7 +12,7 @@ use cpu_time::ThreadTime;
 use indicatif::ProgressBar;
 use linnet::{Engine, Event, Stream, StreamConfig};
 
-use crate::{emission::Emissions, set::Clip, source::Source};
+use crate::{emission::Emissions, search::Search, set::Clip, source::Source};
 
 /// Samples come as from a microphone, 100 times a second.
 const PUSHES_PER_SECOND: u32 = 100;
@@ -35,6 +35,7 @@ pub struct Heard {
 /// Hears all recordings of a set, `jobs` at a time; the results are in the order of the clips.
 pub fn hear_all(
     engine: &Engine,
+    search: &Search,
     clips: &[Clip],
     chunk: Duration,
     jobs: usize,
@@ -46,7 +47,7 @@ pub fn hear_all(
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
             let Some(clip) = clips.get(i) else { break };
-            let heard = hear(engine, clip, chunk);
+            let heard = hear(engine, search, clip, chunk);
             results.lock().unwrap_or_else(PoisonError::into_inner).push((i, heard));
             bar.inc(1);
         }
@@ -65,7 +66,7 @@ pub fn hear_all(
     results.into_iter().map(|(_, heard)| heard).collect()
 }
 
-fn hear(engine: &Engine, clip: &Clip, chunk: Duration) -> Result<Heard, String> {
+fn hear(engine: &Engine, search: &Search, clip: &Clip, chunk: Duration) -> Result<Heard, String> {
     let named = |error: linnet::Error| format!("{}: {error}", clip.path.display());
     let mut source = Source::open(&clip.path, None)?;
     let mut samples = Vec::new();
@@ -76,6 +77,7 @@ fn hear(engine: &Engine, clip: &Clip, chunk: Duration) -> Result<Heard, String> 
     let mut config = StreamConfig::default();
     config.audio = source.format();
     config.chunk = Some(chunk);
+    search.apply(&mut config);
     let push = (config.audio.rate_hz / PUSHES_PER_SECOND) as usize * usize::from(config.audio.channels);
     let mut stream = engine.stream(config).map_err(named)?;
 

@@ -13,7 +13,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressStyle};
 use linnet::{Engine, StreamConfig};
 
-use crate::{args::Eval, failure::Failure, info::Facts, model, set};
+use crate::{args::Eval, failure::Failure, info::Facts, model, search::Search, set};
 use measure::{Heard, hear_all};
 use report::{Report, Row, Sums};
 
@@ -30,6 +30,7 @@ pub fn run(args: &Eval) -> Result<ExitCode, Failure> {
         sets.push((folder.display().to_string(), clips));
     }
     let engine = model::open_for(&args.model)?;
+    let search = Search::read(&args.search, &engine)?;
     let chunks = chunks(&engine, args)?;
     let mut table = args.out.as_ref().map(Texts::create).transpose()?;
     let bar = progress(sets.iter().map(|(_, clips)| clips.len()).sum::<usize>() * chunks.len());
@@ -41,7 +42,7 @@ pub fn run(args: &Eval) -> Result<ExitCode, Failure> {
         let mut total = Sums::default();
         for (name, clips) in &sets {
             let mut sums = Sums::default();
-            for (clip, heard) in clips.iter().zip(hear_all(&engine, clips, chunk, args.jobs.into(), &bar)) {
+            for (clip, heard) in clips.iter().zip(hear_all(&engine, &search, clips, chunk, args.jobs.into(), &bar)) {
                 match heard {
                     Ok(heard) => {
                         sums.add(&clip.text, &heard);

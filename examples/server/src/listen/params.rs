@@ -192,6 +192,9 @@ impl Params {
         match kind {
             Kind::Live => {
                 stream.endpointing = endpointing;
+                // The protocol's pause is the one that was asked for, whatever was said before it.
+                stream.adaptive_endpointing = false;
+                stream.unfinished_pause = Duration::ZERO;
                 // Ends of utterances are found by the words, which only interims tell in time.
                 stream.interim_results = interim_results;
             }

@@ -72,6 +72,8 @@ pub fn bytes(samples: &[i16]) -> Vec<u8> {
 pub fn recognized(samples: &[i16]) -> String {
     let mut config = StreamConfig::default();
     config.endpointing = Some(Duration::from_millis(300));
+    config.adaptive_endpointing = false;
+    config.unfinished_pause = Duration::ZERO;
     let mut stream = engine().stream(config).unwrap();
     // In the pieces that the server makes of messages of 100 ms: the last digits of the computation depend on them.
     samples.chunks(1600).for_each(|part| stream.push_i16(part).unwrap());

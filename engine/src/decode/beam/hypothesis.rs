@@ -1,0 +1,122 @@
+//! The hypotheses of a beam and their storage.
+
+use crate::decode::{
+    Token,
+    grammar::Place,
+    hotwords::{ROOT, State},
+    ngram::Context,
+};
+use crate::model::head::{HeadState, TransducerHead};
+
+/// What a hypothesis is made of, apart from its predictor's state, which is at the same index of [`Pool::states`].
+#[derive(Debug, Default)]
+pub(super) struct Hypothesis {
+    /// Tokens after those that all hypotheses share.
+    pub(super) tokens: Vec<Token>,
+    /// Logarithm of its probability with all that is fused in, relative to the best of the last frame.
+    pub(super) score: f32,
+    /// How much of the score is reward for words of the grammar.
+    pub(super) reward: f32,
+    /// Logarithm of the blank's probability at the frame at hand.
+    pub(super) blank: f32,
+    /// Of the text; hypotheses with the same text are the same, however it was cut into pieces.
+    pub(super) text_hash: u64,
+    pub(super) hotwords: State,
+    /// What the language model remembers of it.
+    pub(super) context: Context,
+    /// Where it stands in the grammar; unused by a free one.
+    pub(super) places: Vec<Place>,
+    /// Whether it may leave the grammar.
+    pub(super) free: bool,
+}
+
+/// Storage of hypotheses, made once.
+#[derive(Debug)]
+pub(super) struct Pool {
+    pub(super) hypotheses: Vec<Hypothesis>,
+    pub(super) states: Vec<HeadState>,
+    unused: Vec<usize>,
+}
+
+/// Tokens that a hypothesis has room for before it allocates.
+const TYPICAL_TOKENS: usize = 96;
+
+/// Places in a grammar that a hypothesis has room for before it allocates.
+const TYPICAL_PLACES: usize = 32;
+
+/// The hash of no text: the offset basis of FNV-1a.
+pub(super) const EMPTY_TEXT: u64 = 0xCBF2_9CE4_8422_2325;
+
+impl Hypothesis {
+    fn copy_from(&mut self, source: &Self) {
+        self.tokens.clone_from(&source.tokens);
+        self.score = source.score;
+        self.reward = source.reward;
+        self.blank = source.blank;
+        self.text_hash = source.text_hash;
+        self.hotwords = source.hotwords;
+        self.context = source.context;
+        self.places.clone_from(&source.places);
+        self.free = source.free;
+    }
+
+    /// Makes it that of no text.
+    pub(super) fn start(&mut self, free: bool) {
+        self.tokens.clear();
+        self.score = 0.0;
+        self.reward = 0.0;
+        self.blank = 0.0;
+        self.text_hash = EMPTY_TEXT;
+        self.hotwords = ROOT;
+        self.context = 0;
+        self.places.clear();
+        self.free = free;
+    }
+}
+
+impl Pool {
+    pub(super) fn new(head: &dyn TransducerHead, size: usize) -> Self {
+        let hypothesis = || Hypothesis {
+            tokens: Vec::with_capacity(TYPICAL_TOKENS),
+            places: Vec::with_capacity(TYPICAL_PLACES),
+            ..Hypothesis::default()
+        };
+        Self {
+            hypotheses: (0..size).map(|_| hypothesis()).collect(),
+            states: (0..size).map(|_| head.new_state()).collect(),
+            unused: (0..size).rev().collect(),
+        }
+    }
+
+    /// An unused place, `None` when there is none left.
+    pub(super) fn take(&mut self) -> Option<usize> {
+        self.unused.pop()
+    }
+
+    pub(super) fn give_back(&mut self, index: usize) {
+        self.unused.push(index);
+    }
+
+    /// A copy of a hypothesis and its predictor's state.
+    pub(super) fn copy_of(&mut self, index: usize) -> Option<usize> {
+        let copy = self.take()?;
+        if let Ok([copy, source]) = self.hypotheses.get_disjoint_mut([copy, index]) {
+            copy.copy_from(source);
+        }
+        if let Ok([copy, source]) = self.states.get_disjoint_mut([copy, index]) {
+            copy.clone_from(source);
+        }
+        Some(copy)
+    }
+}
+
+/// FNV-1a over more bytes.
+pub(super) fn hash_on(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, &byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3))
+}
+
+/// Logarithm of the sum of two probabilities.
+pub(super) fn add_logarithms(a: f32, b: f32) -> f32 {
+    let (most, least) = if a > b { (a, b) } else { (b, a) };
+    if least == f32::NEG_INFINITY { most } else { most + (least - most).exp().ln_1p() }
+}

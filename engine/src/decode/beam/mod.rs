@@ -1,0 +1,515 @@
+//! Beam search over the transducer lattice, time-synchronous: at each frame every hypothesis takes the blank, and those
+//! that can still compete are expanded by tokens, again and again until none can or the frame's bound is met.
+//!
+//! From time-synchronous decoding (Saon et al. 2020, arXiv:2010.11349, "Alignment-length synchronous decoding for RNN
+//! transducer", section 3) comes the order of work; from adaptive expansion search (Kim et al. 2020, "Accelerating RNN
+//! transducer inference via adaptive expansion search") the rule that only tokens near the best hypothesis are
+//! expanded. Hypotheses with the same text are merged, however it is cut into pieces and whenever it was emitted. The
+//! predictor and the joiner run for all hypotheses of a step at once.
+//!
+//! Tokens that all hypotheses share are confirmed; the best hypothesis's others are the tail.
+
+mod hypothesis;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use super::{
+    grammar::{Grammar, Parse, Place},
+    hotwords::{Hotwords, ROOT},
+    ngram::LanguageModel,
+    token::{Decoded, Token},
+};
+use crate::model::{
+    head::{HeadScratch, TransducerHead},
+    tokens::Tokens,
+};
+use crate::nn::ops;
+use hypothesis::{Pool, add_logarithms, hash_on};
+
+/// Settings of a [`Beam`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct BeamConfig {
+    /// Most hypotheses after a frame, 1 to 64.
+    pub width: usize,
+    /// Hypotheses and tokens whose logarithmic probability is further below the best are dropped.
+    pub prune: f32,
+    /// Most tokens that one frame may emit, at least 1.
+    pub max_symbols_per_frame: usize,
+}
+
+impl Default for BeamConfig {
+    fn default() -> Self {
+        Self { width: 4, prune: 5.0, max_symbols_per_frame: 5 }
+    }
+}
+
+/// Widest beam.
+const MAX_WIDTH: usize = 64;
+
+/// Hypotheses outside of the grammar, while there is one.
+const FREE_WIDTH: usize = 2;
+
+/// Tokens that may stay unconfirmed. Beyond, hypotheses that differ from the best in the first half of them are dropped.
+const MAX_TAIL: usize = 48;
+
+/// The same with a grammar, which decides at the end of the utterance.
+const MAX_GRAMMAR_TAIL: usize = 512;
+
+/// The state of a beam search over one stream.
+#[derive(Debug)]
+pub struct Beam {
+    config: BeamConfig,
+    tokens: Arc<Tokens>,
+    pool: Pool,
+    /// Hypotheses after the last frame, best first.
+    beam: Vec<usize>,
+    /// Those that the frame at hand is tried on.
+    expanding: Vec<usize>,
+    children: Vec<usize>,
+    candidates: Vec<Candidate>,
+    steps: Vec<(u32, usize)>,
+    scratch: HeadScratch,
+    projected: Vec<f32>,
+    logits: Vec<f32>,
+    /// One row of scores by token, and room for another.
+    row: [Vec<f32>; 2],
+    places: Vec<Place>,
+    hotwords: Option<Hotwords>,
+    grammar: Option<Grammar>,
+    language_model: Option<LanguageModel>,
+    frame: u64,
+    /// Frame after the last token of the best hypothesis, or the start of the utterance.
+    silent_since: u64,
+}
+
+/// A hypothesis with one more token.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    parent: usize,
+    token: u32,
+    score: f32,
+    probability: f32,
+    /// Share of the score that the token earned in the grammar.
+    reward: f32,
+    free: bool,
+}
+
+impl Beam {
+    /// A search at the start of an utterance; `tokens` are those of the head's model. It keeps to the grammar, if there
+    /// is one.
+    pub fn new(head: &dyn TransducerHead, tokens: Arc<Tokens>, config: BeamConfig, grammar: Option<Grammar>) -> Self {
+        let width = config.width.clamp(1, MAX_WIDTH);
+        let config = BeamConfig { width, max_symbols_per_frame: config.max_symbols_per_frame.max(1), ..config };
+        let most = width + FREE_WIDTH;
+        let scores = head.vocab_size() + 1;
+        let mut search = Self {
+            config,
+            tokens,
+            // At once there are those retired, those expanding, and their children.
+            pool: Pool::new(head, 3 * most + 1),
+            beam: Vec::with_capacity(2 * most),
+            expanding: Vec::with_capacity(2 * most),
+            children: Vec::with_capacity(most),
+            candidates: Vec::with_capacity(most * scores),
+            steps: Vec::with_capacity(most),
+            scratch: head.new_scratch(),
+            projected: Vec::new(),
+            logits: vec![0.0; most * scores],
+            row: [vec![0.0; scores], vec![0.0; scores]],
+            places: Vec::new(),
+            hotwords: None,
+            grammar,
+            language_model: None,
+            frame: 0,
+            silent_since: 0,
+        };
+        search.start_utterance(head);
+        search
+    }
+
+    /// Listens for these hotwords from the next frame on, or for none. Matches that have begun with the old ones are
+    /// forgotten.
+    pub fn set_hotwords(&mut self, hotwords: Option<Hotwords>) {
+        for &index in &self.beam {
+            let hypothesis = &mut self.pool.hypotheses[index];
+            if let Some(old) = &self.hotwords {
+                hypothesis.score += old.finish(hypothesis.hotwords);
+            }
+            hypothesis.hotwords = ROOT;
+        }
+        self.hotwords = hotwords.filter(|hotwords| !hotwords.is_empty());
+        self.sort_beam();
+    }
+
+    /// Lets the search agree with this language model from the next frame on, without what was heard before; it does not
+    /// count in a grammar.
+    pub fn set_language_model(&mut self, language_model: Option<LanguageModel>) {
+        self.language_model = language_model;
+        let start = self.language_model.as_ref().map_or(0, LanguageModel::start);
+        for hypothesis in &mut self.pool.hypotheses {
+            hypothesis.context = start;
+        }
+    }
+
+    /// Decodes encoder frames (`[n, frame_width]`, row major): appends the tokens that all hypotheses now share to
+    /// `out.confirmed`, and replaces `out.tail` by the best hypothesis's others. Returns the number of frames. Allocates
+    /// only while the storage must grow.
+    pub fn decode(&mut self, head: &dyn TransducerHead, frames: &[f32], out: &mut Decoded) -> usize {
+        self.projected.clear();
+        head.project(frames, &mut self.projected, &mut self.scratch);
+        let projected = std::mem::take(&mut self.projected);
+        for frame in projected.chunks_exact(head.joiner_width()) {
+            self.decode_frame(head, frame);
+            self.confirm(&mut out.confirmed);
+        }
+        self.projected = projected;
+        out.tail.clone_from(&self.pool.hypotheses[self.beam[0]].tokens);
+        frames.len() / head.frame_width()
+    }
+
+    fn decode_frame(&mut self, head: &dyn TransducerHead, projected: &[f32]) {
+        std::mem::swap(&mut self.beam, &mut self.expanding);
+        self.beam.clear();
+        for step in 0..=self.config.max_symbols_per_frame {
+            let scores = self.expanding.len() * (head.vocab_size() + 1);
+            let logits = &mut self.logits[..scores];
+            head.logits_many(projected, &self.pool.states, &self.expanding, &mut self.scratch, logits);
+            self.normalize();
+            self.find_candidates(step == self.config.max_symbols_per_frame);
+            self.spawn();
+            self.retire();
+            self.steps.clear();
+            for &child in &self.children {
+                let token = self.pool.hypotheses[child].tokens.last().map_or(0, |token| token.id);
+                self.steps.push((token, child));
+            }
+            if self.steps.is_empty() {
+                break;
+            }
+            head.advance_many(&self.steps, &mut self.pool.states, &mut self.scratch);
+            std::mem::swap(&mut self.expanding, &mut self.children);
+        }
+        self.sort_beam();
+        let best = self.pool.hypotheses[self.beam[0]].score;
+        for &index in &self.beam {
+            self.pool.hypotheses[index].score -= best;
+        }
+        self.frame += 1;
+        if let Some(last) = self.pool.hypotheses[self.beam[0]].tokens.last() {
+            self.silent_since = self.silent_since.max(last.frame + 1);
+        }
+    }
+
+    /// Makes logarithms of probabilities of the scores. A row that is not all numbers becomes a sure blank.
+    fn normalize(&mut self) {
+        let width = self.row[0].len();
+        for (&index, row) in self.expanding.iter().zip(self.logits.chunks_exact_mut(width)) {
+            let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            self.row[0].copy_from_slice(row);
+            self.row[0].iter_mut().for_each(|score| *score -= most);
+            ops::exp(&mut self.row[0]);
+            let normalizer = most + self.row[0].iter().sum::<f32>().ln();
+            if normalizer.is_finite() && !row.iter().any(|score| score.is_nan()) {
+                row.iter_mut().for_each(|score| *score -= normalizer);
+            } else {
+                row.fill(f32::NEG_INFINITY);
+                row[width - 1] = 0.0;
+            }
+            let hypothesis = &mut self.pool.hypotheses[index];
+            hypothesis.blank = hypothesis.score + row[width - 1];
+        }
+    }
+
+    /// Collects the best continuations by one token, no more than the beam is wide.
+    fn find_candidates(&mut self, none: bool) {
+        self.candidates.clear();
+        if none {
+            return;
+        }
+        let limits = [false, true].map(|free| self.best(free) - self.config.prune);
+        for row in 0..self.expanding.len() {
+            self.find_candidates_of(row, limits);
+        }
+        self.candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
+        let mut room = [self.config.width, FREE_WIDTH];
+        self.candidates.retain(|candidate| {
+            let room = &mut room[usize::from(candidate.free)];
+            let fits = *room > 0;
+            *room = room.saturating_sub(1);
+            fits
+        });
+    }
+
+    /// Score of the best hypothesis that ends the frame, in or out of the grammar.
+    fn best(&self, free: bool) -> f32 {
+        let scores = |indices: &[usize], score: fn(&hypothesis::Hypothesis) -> f32| {
+            let of = indices.iter().map(|&index| &self.pool.hypotheses[index]);
+            of.filter(|h| h.free == free).map(score).fold(f32::NEG_INFINITY, f32::max)
+        };
+        scores(&self.beam, |h| h.score).max(scores(&self.expanding, |h| h.blank))
+    }
+
+    fn find_candidates_of(&mut self, row: usize, limits: [f32; 2]) {
+        let parent = self.expanding[row];
+        let hypothesis = &self.pool.hypotheses[parent];
+        let width = self.row[0].len();
+        let logarithms = &self.logits[row * width..][..width - 1];
+        let [scores, allowed] = &mut self.row;
+        let scores = &mut scores[..width - 1];
+        scores.copy_from_slice(logarithms);
+        if let Some(hotwords) = &self.hotwords {
+            hotwords.add_credits(hypothesis.hotwords, scores);
+        }
+        if let (Some(model), None) = (&self.language_model, &self.grammar) {
+            model.add_scores(hypothesis.context, scores, &mut allowed[..width - 1]);
+        }
+        if let (Some(grammar), false) = (&self.grammar, hypothesis.free) {
+            grammar.add_weights(&hypothesis.places, scores, &mut allowed[..width - 1]);
+        }
+        let free = hypothesis.free;
+        let rewards = self.grammar.is_some() && !free;
+        let limit = limits[usize::from(free)] - hypothesis.score;
+        for (token, score) in (0..).zip(scores.iter()) {
+            if *score > limit {
+                let probability = logarithms[token as usize];
+                let score = hypothesis.score + score;
+                let reward = if rewards { allowed[token as usize].max(0.0) } else { 0.0 };
+                self.candidates.push(Candidate { parent, token, score, probability, reward, free });
+            }
+        }
+    }
+
+    /// Makes hypotheses of the candidates.
+    fn spawn(&mut self) {
+        self.children.clear();
+        for &Candidate { parent, token, score, probability, reward, free } in &self.candidates {
+            let text_hash = hash_on(
+                self.pool.hypotheses[parent].text_hash,
+                self.tokens.piece(token).unwrap_or_default().as_bytes(),
+            );
+            let twin = self.children.iter().find(|&&child| {
+                let child = &self.pool.hypotheses[child];
+                child.text_hash == text_hash && child.free == free
+            });
+            if let Some(&twin) = twin {
+                let twin = &mut self.pool.hypotheses[twin];
+                twin.score = add_logarithms(twin.score, score);
+                continue;
+            }
+            let Some(child) = self.pool.copy_of(parent) else { break };
+            let hypothesis = &mut self.pool.hypotheses[child];
+            hypothesis.score = score;
+            hypothesis.reward += reward;
+            hypothesis.text_hash = text_hash;
+            if let Some(hotwords) = &self.hotwords {
+                hotwords.rewrite(hypothesis.hotwords, Some(token), &mut hypothesis.tokens);
+                hypothesis.hotwords = hotwords.step(hypothesis.hotwords, token).state;
+            }
+            if let Some(model) = &self.language_model {
+                hypothesis.context = model.step(hypothesis.context, token);
+            }
+            if let (Some(grammar), false) = (&self.grammar, free) {
+                grammar.step(&mut hypothesis.places, token, &mut self.places);
+            }
+            hypothesis.tokens.push(Token { id: token, frame: self.frame, probability: probability.exp() });
+            self.children.push(child);
+        }
+    }
+
+    /// Lets the expanded hypotheses end the frame with the blank, merges those of the same text, and prunes.
+    fn retire(&mut self) {
+        while let Some(index) = self.expanding.pop() {
+            self.pool.hypotheses[index].score = self.pool.hypotheses[index].blank;
+            let (hash, free) = (self.pool.hypotheses[index].text_hash, self.pool.hypotheses[index].free);
+            let twin = self.beam.iter_mut().find(|other| {
+                let other = &self.pool.hypotheses[**other];
+                other.text_hash == hash && other.free == free
+            });
+            let Some(twin) = twin else {
+                self.beam.push(index);
+                continue;
+            };
+            let scores = [*twin, index].map(|index| self.pool.hypotheses[index].score);
+            let sum = add_logarithms(scores[0], scores[1]);
+            let worse = if scores[1] > scores[0] { std::mem::replace(twin, index) } else { index };
+            self.pool.hypotheses[*twin].score = sum;
+            self.pool.give_back(worse);
+        }
+        let limits = [false, true].map(|free| self.best(free) - self.config.prune);
+        self.sort_beam();
+        let mut room = [self.config.width, FREE_WIDTH];
+        let pool = &mut self.pool;
+        self.beam.retain(|&index| {
+            let hypothesis = &pool.hypotheses[index];
+            let group = usize::from(hypothesis.free);
+            // The best of a group stays even if its score is no number.
+            let first = room[group] == [self.config.width, FREE_WIDTH][group];
+            let stays = first || (room[group] > 0 && hypothesis.score >= limits[group]);
+            if stays {
+                room[group] -= 1;
+            } else {
+                pool.give_back(index);
+            }
+            stays
+        });
+    }
+
+    /// Best first, those in the grammar before the free ones.
+    fn sort_beam(&mut self) {
+        let hypotheses = &self.pool.hypotheses;
+        self.beam.sort_unstable_by(|&a, &b| {
+            let (a, b) = (&hypotheses[a], &hypotheses[b]);
+            a.free.cmp(&b.free).then(b.score.total_cmp(&a.score))
+        });
+    }
+
+    /// Moves the tokens that all hypotheses share to `confirmed`.
+    fn confirm(&mut self, confirmed: &mut Vec<Token>) {
+        let most = if self.grammar.is_some() { MAX_GRAMMAR_TAIL } else { MAX_TAIL };
+        let best = self.beam[0];
+        if self.pool.hypotheses[best].tokens.len() > most {
+            self.drop_unlike_best(most / 2);
+        } else if self.grammar.is_some() {
+            return;
+        }
+        let pool = &mut self.pool;
+        let mut shared = usize::MAX;
+        for &index in &self.beam {
+            let hypothesis = &pool.hypotheses[index];
+            let pairs = hypothesis.tokens.iter().zip(&pool.hypotheses[best].tokens);
+            let same = pairs.take_while(|(a, b)| a.id == b.id).count();
+            let held =
+                self.hotwords.as_ref().map_or(0, |hotwords| hotwords.pending(hypothesis.hotwords, &hypothesis.tokens));
+            shared = shared.min(same).min(hypothesis.tokens.len().saturating_sub(held));
+        }
+        if shared > 0 {
+            confirmed.extend_from_slice(&pool.hypotheses[best].tokens[..shared]);
+            for &index in &self.beam {
+                pool.hypotheses[index].tokens.drain(..shared);
+            }
+        }
+    }
+
+    /// Drops the hypotheses that do not begin with the best one's first `tokens` tokens.
+    fn drop_unlike_best(&mut self, tokens: usize) {
+        let best = self.beam[0];
+        let pool = &mut self.pool;
+        self.beam.retain(|&index| {
+            let pairs = pool.hypotheses[index].tokens.iter().zip(&pool.hypotheses[best].tokens);
+            let stays = pairs.take(tokens).filter(|(a, b)| a.id == b.id).count() == tokens;
+            if !stays {
+                pool.give_back(index);
+            }
+            stays
+        });
+    }
+
+    /// Ends the utterance: refunds unfinished hotwords, drops what the grammar does not allow to end here, and confirms
+    /// the best hypothesis, which alone is in `out`. The next utterance begins with [`Beam::start_utterance`] or
+    /// [`Beam::reset`]; until then [`Beam::alternatives`] and [`Beam::parse`] tell of this one.
+    pub fn finish_utterance(&mut self, out: &mut Decoded) {
+        out.clear();
+        for &index in &self.beam {
+            let hypothesis = &mut self.pool.hypotheses[index];
+            if let Some(hotwords) = &self.hotwords {
+                hypothesis.score += hotwords.finish(hypothesis.hotwords);
+                hotwords.rewrite(hypothesis.hotwords, None, &mut hypothesis.tokens);
+                hypothesis.hotwords = ROOT;
+            }
+            if let (Some(model), None) = (&self.language_model, &self.grammar) {
+                hypothesis.score += model.finish(hypothesis.context);
+            }
+            if let (Some(grammar), false) = (&self.grammar, hypothesis.free) {
+                hypothesis.score += grammar.final_weight(&hypothesis.places);
+            }
+        }
+        self.sort_beam();
+        out.confirmed.extend_from_slice(&self.pool.hypotheses[self.accepted()].tokens);
+    }
+
+    /// The hypothesis to give out at the end: the best one in the grammar unless it is rejected.
+    fn accepted(&self) -> usize {
+        let free = self.beam.iter().find(|&&index| self.pool.hypotheses[index].free);
+        match (free, self.margin()) {
+            (Some(&free), Some(margin)) if self.grammar.as_ref().is_some_and(|g| !g.accepts(margin)) => free,
+            _ => self.beam[0],
+        }
+    }
+
+    /// How much better the grammar explains the utterance than free speech does: logarithm of a ratio, for each token
+    /// of the free hypothesis. `None` without a grammar.
+    fn margin(&self) -> Option<f32> {
+        let [best, free] = [false, true]
+            .map(|free| self.beam.iter().map(|&i| &self.pool.hypotheses[i]).find(|hypothesis| hypothesis.free == free));
+        let (best, free) = (best?, free?);
+        Some((best.score - best.reward - free.score) / best.tokens.len().max(free.tokens.len()).max(1) as f32)
+    }
+
+    /// What a finished utterance means in its grammar, `None` without one.
+    pub fn parse(&self) -> Option<Parse> {
+        let grammar = self.grammar.as_ref()?;
+        let hypotheses = self.beam.iter().map(|&index| &self.pool.hypotheses[index]).filter(|h| !h.free);
+        Some(grammar.parse(hypotheses.map(|h| (h.tokens.as_slice(), h.score)), self.margin()?))
+    }
+
+    /// The hypotheses with the logarithm of their probability relative to the best, best first. All begin with the
+    /// tokens confirmed before.
+    pub fn alternatives(&self) -> impl Iterator<Item = (&[Token], f32)> {
+        self.beam.iter().map(|&index| {
+            let hypothesis = &self.pool.hypotheses[index];
+            (hypothesis.tokens.as_slice(), hypothesis.score)
+        })
+    }
+
+    /// Frames decoded since the last reset.
+    pub fn frames(&self) -> u64 {
+        self.frame
+    }
+
+    /// Frames since the best hypothesis's last token, or since the last reset or utterance start.
+    pub fn blank_run(&self) -> u64 {
+        self.frame - self.silent_since.min(self.frame)
+    }
+
+    /// Counts frames that were not decoded because nothing is said in them.
+    pub fn skip(&mut self, frames: u64) {
+        self.frame += frames;
+    }
+
+    /// Starts a new utterance in the same stream: the predictor forgets, frames are counted on.
+    pub fn start_utterance(&mut self, head: &dyn TransducerHead) {
+        for index in self.beam.drain(..) {
+            self.pool.give_back(index);
+        }
+        for free in [false, true] {
+            if free && self.grammar.is_none() {
+                break;
+            }
+            let Some(index) = self.pool.take() else { break };
+            head.start(&mut self.pool.states[index], &mut self.scratch);
+            let hypothesis = &mut self.pool.hypotheses[index];
+            hypothesis.start(free);
+            hypothesis.context = self.language_model.as_ref().map_or(0, LanguageModel::start);
+            if let (Some(grammar), false) = (&self.grammar, free) {
+                grammar.start(&mut hypothesis.places);
+            }
+            self.beam.push(index);
+        }
+        self.silent_since = self.frame;
+    }
+
+    /// Counts frames on from this one.
+    pub(super) fn set_frame(&mut self, frame: u64) {
+        self.frame = frame;
+        self.silent_since = frame;
+    }
+
+    /// Starts a new stream at frame zero.
+    pub fn reset(&mut self, head: &dyn TransducerHead) {
+        self.frame = 0;
+        self.start_utterance(head);
+    }
+}

@@ -1,0 +1,307 @@
+//! The network of a grammar as an automaton over tokens.
+//!
+//! Its nodes are the states of the network in which a word may begin, and the places within words between which tokens
+//! lead. It is not made deterministic: a text stands at a set of [`Place`]s.
+
+use std::collections::HashMap;
+
+use super::{
+    GrammarError,
+    network::{Network, StateId},
+};
+use crate::decode::spelling::{PieceTrie, Speller, WORD_MARK};
+use crate::model::tokens::Tokens;
+
+/// Where a text may stand in the grammar, and the logarithmic weight of standing there. The best of a set is 0.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in crate::decode) struct Place {
+    pub(super) node: u32,
+    pub(super) weight: f32,
+}
+
+/// Most places of one text; the best stay.
+const MAX_PLACES: usize = 256;
+
+/// Logarithmic weight of each token of `<GARBAGE>`: worse than a word of the menu that fits, better than one that does
+/// not.
+const GARBAGE: f32 = -2.0;
+
+/// Logarithmic weight of each letter of the last word that was not heard, when an utterance breaks off within it.
+const UNHEARD: f32 = -1.0;
+
+#[derive(Clone, Debug)]
+pub(super) struct Automaton {
+    nodes: Vec<Node>,
+    /// Of all nodes, those of one in a row and sorted by token.
+    arcs: Vec<Arc>,
+    /// The words of the network's edges, their slots and the rules.
+    pub(super) words: Vec<Word>,
+    pub(super) slots: Vec<(String, Option<String>)>,
+    pub(super) rules: Vec<String>,
+    /// Added to the logarithmic weight of a token for each of its letters.
+    pub(super) letter_reward: f32,
+    /// Whether `<GARBAGE>` may begin with a token, and may go on with it.
+    garbage: Vec<[bool; 2]>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Word {
+    pub(super) text: String,
+    pub(super) slot: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Node {
+    first_arc: u32,
+    arcs: u32,
+    /// The node of `<GARBAGE>` that any speech leads to, and its weight.
+    garbage: Option<(u32, f32)>,
+    /// Whether this is such a node.
+    in_garbage: bool,
+    /// Weight of ending here, and the rule that is complete then.
+    end: Option<(f32, u32)>,
+}
+
+/// A token that may follow.
+#[derive(Clone, Copy, Debug)]
+struct Arc {
+    token: u32,
+    target: u32,
+    weight: f32,
+    /// Letters of the token.
+    letters: f32,
+    /// Index of the word that the token is part of.
+    word: u32,
+}
+
+/// A step of a text through the automaton: the place it came from, and the word of its token.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trace {
+    pub(super) node: u32,
+    pub(super) weight: f32,
+    pub(super) from: usize,
+    /// `None` in `<GARBAGE>`.
+    pub(super) word: Option<u32>,
+}
+
+/// The ways through a word: from each byte to others by one token.
+type WordPaths = Vec<(usize, u32, usize)>;
+
+impl Automaton {
+    pub(super) fn new(network: Network, speller: &Speller, tokens: &Tokens) -> Result<Self, GrammarError> {
+        let ids = 0..tokens.len() as u32;
+        let garbage = ids.map(|id| {
+            let sounds = !tokens.is_special(id);
+            [sounds && tokens.is_word_start(id), sounds]
+        });
+        let mut automaton = Self {
+            nodes: vec![Node::default(); network.states.len()],
+            arcs: Vec::new(),
+            words: Vec::with_capacity(network.edges.len()),
+            slots: network.slots.iter().map(|slot| (slot.name.clone(), slot.value.clone())).collect(),
+            rules: network.rules.clone(),
+            letter_reward: 0.0,
+            garbage: garbage.collect(),
+        };
+        let mut arcs_of: Vec<Vec<Arc>> = vec![Vec::new(); network.states.len()];
+        let entries = automaton.add_words(&network, speller, &mut arcs_of)?;
+        let starts = std::iter::once(0).chain(network.edges.iter().map(|edge| edge.to));
+        let garbage_states = (0..network.states.len() as StateId).filter(|&id| network.states[id as usize].garbage);
+        let mut done = vec![false; network.states.len()];
+        for state in starts.chain(garbage_states).collect::<Vec<_>>() {
+            if !std::mem::replace(&mut done[state as usize], true) {
+                automaton.add_state(state, &network, &entries, &mut arcs_of);
+            }
+        }
+        for (node, mut arcs) in automaton.nodes.iter_mut().zip(arcs_of) {
+            arcs.sort_unstable_by_key(|arc| arc.token);
+            (node.first_arc, node.arcs) = (automaton.arcs.len() as u32, arcs.len() as u32);
+            automaton.arcs.extend(arcs);
+        }
+        let start = &automaton.nodes[0];
+        if start.arcs == 0 && start.garbage.is_none() && start.end.is_none() {
+            return Err(GrammarError::Empty);
+        }
+        Ok(automaton)
+    }
+
+    /// Adds the nodes within all words. Returns, for each edge, the arcs that enter its word.
+    fn add_words(
+        &mut self,
+        network: &Network,
+        speller: &Speller,
+        arcs_of: &mut Vec<Vec<Arc>>,
+    ) -> Result<Vec<Vec<Arc>>, GrammarError> {
+        let mut spelled: HashMap<&str, (Vec<u8>, WordPaths)> = HashMap::new();
+        let mut entries = Vec::with_capacity(network.edges.len());
+        for (word, edge) in (0..).zip(&network.edges) {
+            if !spelled.contains_key(edge.word.as_str()) {
+                let fail = |reason| GrammarError::Word { word: edge.word.clone(), reason };
+                let bytes = speller.spell(&edge.word).map_err(fail)?;
+                let paths = word_paths(&bytes, speller.trie());
+                spelled.insert(&edge.word, (bytes, paths));
+            }
+            let (bytes, paths) = &spelled[edge.word.as_str()];
+            let mut node_at: HashMap<usize, u32> = HashMap::from([(bytes.len(), edge.to)]);
+            let mut entry = Vec::new();
+            let end = network.end(edge.to);
+            for &(from, token, to) in paths {
+                let target = *node_at.entry(to).or_insert_with(|| {
+                    let end = end.map(|(weight, rule)| (weight + UNHEARD * letters(&bytes[to..]), rule));
+                    self.nodes.push(Node { end, ..Node::default() });
+                    arcs_of.push(Vec::new());
+                    self.nodes.len() as u32 - 1
+                });
+                let arc = Arc { token, target, weight: 0.0, letters: letters(&bytes[from..to]), word };
+                match from {
+                    0 => entry.push(arc),
+                    _ => arcs_of[node_at[&from] as usize].push(arc),
+                }
+            }
+            entries.push(entry);
+            self.words.push(Word { text: edge.word.clone(), slot: edge.slot });
+        }
+        Ok(entries)
+    }
+
+    /// Adds what may follow a state.
+    fn add_state(&mut self, id: StateId, network: &Network, entries: &[Vec<Arc>], arcs_of: &mut [Vec<Arc>]) {
+        let node = &mut self.nodes[id as usize];
+        node.end = network.end(id);
+        node.in_garbage = network.states[id as usize].garbage;
+        for (reached, weight) in network.closure(id) {
+            let state = &network.states[reached as usize];
+            if state.garbage && node.garbage.is_none_or(|(_, best)| weight > best) {
+                node.garbage = Some((reached, weight));
+            }
+            for &edge in &state.words {
+                let entry = entries[edge as usize].iter();
+                arcs_of[id as usize].extend(entry.map(|arc| Arc { weight: arc.weight + weight, ..*arc }));
+            }
+        }
+    }
+
+    pub(super) fn start(&self, places: &mut Vec<Place>) {
+        places.clear();
+        places.push(Place { node: 0, weight: 0.0 });
+    }
+
+    fn weight(&self, arc: &Arc) -> f32 {
+        arc.weight + self.letter_reward * arc.letters
+    }
+
+    fn arcs(&self, node: &Node) -> &[Arc] {
+        &self.arcs[node.first_arc as usize..][..node.arcs as usize]
+    }
+
+    fn arcs_with(&self, node: &Node, token: u32) -> &[Arc] {
+        let arcs = self.arcs(node);
+        let first = arcs.partition_point(|arc| arc.token < token);
+        let count = arcs[first..].iter().take_while(|arc| arc.token == token).count();
+        &arcs[first..][..count]
+    }
+
+    pub(super) fn add_weights(&self, places: &[Place], scores: &mut [f32], allowed: &mut [f32]) {
+        allowed.fill(f32::NEG_INFINITY);
+        for place in places {
+            let node = &self.nodes[place.node as usize];
+            for arc in self.arcs(node) {
+                if let Some(best) = allowed.get_mut(arc.token as usize) {
+                    *best = best.max(place.weight + self.weight(arc));
+                }
+            }
+            if let Some((_, weight)) = node.garbage {
+                let weight = place.weight + weight + GARBAGE;
+                for (best, may) in allowed.iter_mut().zip(&self.garbage) {
+                    if may[usize::from(node.in_garbage)] {
+                        *best = best.max(weight);
+                    }
+                }
+            }
+        }
+        for (score, weight) in scores.iter_mut().zip(allowed) {
+            *score += *weight;
+        }
+    }
+
+    /// The nodes after a token from one, with the weights and words of the arcs there.
+    pub(super) fn targets(&self, node: u32, token: u32) -> impl Iterator<Item = (u32, f32, Option<u32>)> {
+        let node = &self.nodes[node as usize];
+        let may = self.garbage.get(token as usize).is_some_and(|may| may[usize::from(node.in_garbage)]);
+        let garbage = node.garbage.filter(|_| may).map(|(target, weight)| (target, weight + GARBAGE, None));
+        let words = self.arcs_with(node, token).iter();
+        words.map(|arc| (arc.target, self.weight(arc), Some(arc.word))).chain(garbage)
+    }
+
+    pub(super) fn step(&self, places: &mut Vec<Place>, token: u32, spare: &mut Vec<Place>) {
+        spare.clear();
+        for place in places.iter() {
+            for (node, weight, _) in self.targets(place.node, token) {
+                spare.push(Place { node, weight: place.weight + weight });
+            }
+        }
+        spare.sort_unstable_by(|a, b| a.node.cmp(&b.node).then(b.weight.total_cmp(&a.weight)));
+        spare.dedup_by_key(|place| place.node);
+        if spare.len() > MAX_PLACES {
+            spare.sort_unstable_by(|a, b| b.weight.total_cmp(&a.weight));
+            spare.truncate(MAX_PLACES);
+        }
+        let best = spare.iter().map(|place| place.weight).fold(f32::NEG_INFINITY, f32::max);
+        for place in spare.iter_mut() {
+            place.weight -= best;
+        }
+        std::mem::swap(places, spare);
+    }
+
+    pub(super) fn final_weight(&self, places: &[Place]) -> f32 {
+        let ends = places.iter().filter_map(|place| Some(place.weight + self.end(place.node)?.0));
+        ends.fold(f32::NEG_INFINITY, f32::max)
+    }
+
+    pub(super) fn starts_word(&self, token: u32) -> bool {
+        self.garbage.get(token as usize).is_some_and(|[begins, _]| *begins)
+    }
+
+    /// Weight of ending at a node, and the rule that is complete then.
+    pub(super) fn end(&self, node: u32) -> Option<(f32, u32)> {
+        self.nodes[node as usize].end
+    }
+}
+
+/// Characters of a part of a spelled word, without its marks.
+fn letters(spelled: &[u8]) -> f32 {
+    let starts = spelled.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
+    let marks = spelled.windows(WORD_MARK.len()).filter(|bytes| *bytes == WORD_MARK).count();
+    (starts - marks) as f32
+}
+
+/// The tokens that lead through a spelled word, ordered by where they begin; those that lead nowhere are left out.
+fn word_paths(bytes: &[u8], pieces: &PieceTrie) -> WordPaths {
+    let mut paths = Vec::new();
+    let mut reached = vec![false; bytes.len() + 1];
+    reached[0] = true;
+    for from in 0..bytes.len() {
+        let mut node = PieceTrie::ROOT;
+        for to in from + 1..=bytes.len() {
+            let (true, Some(next)) = (reached[from], pieces.child(node, bytes[to - 1])) else { break };
+            node = next;
+            if let Some(token) = pieces.token(node) {
+                reached[to] = true;
+                paths.push((from, token, to));
+            }
+        }
+    }
+    let mut leads_to_end = vec![false; bytes.len() + 1];
+    leads_to_end[bytes.len()] = true;
+    for &(from, _, to) in paths.iter().rev() {
+        leads_to_end[from] |= leads_to_end[to];
+    }
+    // A word that is spelled in two, as "drive-thru", has a mark within; a token may not stop inside a mark.
+    paths.retain(|&(_, _, to)| leads_to_end[to] && !inside_mark(bytes, to));
+    paths
+}
+
+/// Whether a place lies within the bytes of a word mark.
+fn inside_mark(bytes: &[u8], at: usize) -> bool {
+    (1..WORD_MARK.len()).any(|back| at >= back && bytes[at - back..].starts_with(WORD_MARK))
+}

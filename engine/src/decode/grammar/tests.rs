@@ -1,0 +1,164 @@
+//! Grammars on texts.
+
+use super::*;
+use crate::decode::spelling::Speller;
+
+fn tokens() -> Tokens {
+    let letters = "abcdefghijklmnopqrstuvwxyz'".chars().map(String::from);
+    let pieces = ["▁", "▁a", "▁s", "▁la", "tte", "ar", "▁milk", "oy", "ed", "<unk>"].into_iter().map(String::from);
+    Tokens::new(pieces.chain(letters)).unwrap()
+}
+
+fn grammar(rules: &str) -> Grammar {
+    Grammar::new(&format!("#JSGF V1.0;\n{rules}"), &tokens()).unwrap().with_letter_reward(0.0)
+}
+
+/// The tokens of a text, one per frame.
+fn said(text: &str) -> Vec<Token> {
+    let tokens = tokens();
+    let speller = Speller::new(&tokens);
+    let ids = speller.segment(&speller.spell(text).unwrap()).unwrap();
+    (0..).zip(ids).map(|(frame, id)| Token { id, frame, probability: 1.0 }).collect()
+}
+
+/// Weight of a text, negative infinity if it is not in the grammar.
+fn weight(grammar: &Grammar, text: &[Token]) -> f32 {
+    let (mut places, mut spare) = (Vec::new(), Vec::new());
+    grammar.start(&mut places);
+    let mut sum = 0.0;
+    for token in text {
+        let mut scores = vec![0.0; tokens().len()];
+        let mut allowed = scores.clone();
+        grammar.add_weights(&places, &mut scores, &mut allowed);
+        sum += scores[token.id as usize];
+        grammar.step(&mut places, token.id, &mut spare);
+    }
+    sum + grammar.final_weight(&places)
+}
+
+fn fits(grammar: &Grammar, text: &str) -> bool {
+    weight(grammar, &said(text)) > f32::NEG_INFINITY
+}
+
+fn slots(grammar: &Grammar, text: &str) -> (String, Vec<(String, String)>) {
+    let tokens = said(text);
+    let parse = grammar.parse(std::iter::once((tokens.as_slice(), 0.0)), 0.0);
+    let slots = parse.slots.into_iter().map(|slot| (slot.name, slot.value)).collect();
+    (parse.rule.unwrap_or_default(), slots)
+}
+
+const MENU: &str = "
+    public <order> = [a] <size>{size} (latte | tea){drink} [with <extra>+];
+    public <cancel> = cancel [that];
+    <size> = small | large | (extra large){size=xl};
+    <extra> = (soy milk | milk){milk} | sugar{sweet=yes} | (and);";
+
+#[test]
+fn what_fits_and_what_does_not() {
+    let menu = grammar(MENU);
+    for text in
+        ["a small latte", "large tea", "large tea with milk", "large tea with soy milk and sugar", "cancel that"]
+    {
+        assert!(fits(&menu, text), "{text}");
+    }
+    for text in ["a latte", "small large tea", "large tea with", "cancel cancel", "smalle latte", "a"] {
+        assert!(!fits(&menu, text), "{text}");
+    }
+}
+
+#[test]
+fn every_segmentation_fits() {
+    let menu = grammar("public <x> = soy;");
+    let tokens = tokens();
+    for pieces in [["▁s", "oy", ""], ["▁s", "o", "y"], ["▁", "s", "oy"]] {
+        let ids = pieces.iter().filter(|piece| !piece.is_empty()).map(|piece| tokens.id(piece).unwrap());
+        let said: Vec<Token> = ids.map(|id| Token { id, frame: 0, probability: 1.0 }).collect();
+        assert_eq!(weight(&menu, &said), 0.0, "{pieces:?}");
+    }
+}
+
+#[test]
+fn slots_are_filled() {
+    let menu = grammar(MENU);
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let (rule, filled) = slots(&menu, "a small latte with soy milk and sugar");
+    assert_eq!(rule, "order");
+    let expected = [pair("size", "small"), pair("drink", "latte"), pair("milk", "soy milk"), pair("sweet", "yes")];
+    assert_eq!(filled, expected);
+    assert_eq!(slots(&menu, "extra large tea").1, [pair("size", "xl"), pair("drink", "tea")]);
+    assert_eq!(slots(&menu, "cancel"), ("cancel".into(), vec![]));
+    let again = slots(&menu, "small tea with milk milk").1;
+    assert_eq!(again[2..], [pair("milk", "milk"), pair("milk", "milk")], "a repetition fills the slot again");
+}
+
+#[test]
+fn slots_know_their_tokens_and_how_sure_they_are() {
+    let menu = grammar(MENU);
+    let hypotheses = [said("small tea"), said("large tea")];
+    let scores = [0.0, -(3f32.ln())];
+    let parse = menu.parse(hypotheses.iter().map(Vec::as_slice).zip(scores), -0.1);
+    assert!(parse.accepted);
+    let [size, drink] = &parse.slots[..] else { panic!("{parse:?}") };
+    assert!((size.confidence - 0.75).abs() < 1e-6 && (drink.confidence - 1.0).abs() < 1e-6);
+    let small = said("small").len();
+    assert_eq!((size.tokens.clone(), drink.tokens.clone()), (0..small, small..hypotheses[0].len()));
+    assert_eq!(drink.frames, [small as u64, hypotheses[0].len() as u64 - 1]);
+}
+
+#[test]
+fn weights_prefer_alternatives() {
+    let menu = grammar("public <x> = /3/ tea | /1/ milk | /0/ latte;");
+    assert_eq!(weight(&menu, &said("tea")), 0.0);
+    assert!((weight(&menu, &said("milk")) - (1f32 / 3.0).ln()).abs() < 1e-6);
+    assert!(!fits(&menu, "latte"), "weight 0 can't be said");
+}
+
+#[test]
+fn letters_are_rewarded_alike_in_every_segmentation() {
+    let menu = grammar("public <x> = soy milk;").with_letter_reward(0.5);
+    assert!((weight(&menu, &said("soy milk")) - 3.5).abs() < 1e-6);
+}
+
+#[test]
+fn garbage_is_any_speech_and_costs() {
+    let menu = grammar("public <x> = [<GARBAGE>] tea{drink} [<GARBAGE>];");
+    assert_eq!(weight(&menu, &said("tea")), 0.0);
+    let (one, two) = (weight(&menu, &said("please tea")), weight(&menu, &said("please make tea now")));
+    assert!(one < 0.0 && two < one && two > f32::NEG_INFINITY);
+    assert_eq!(slots(&menu, "please make tea now").1, [("drink".to_owned(), "tea".to_owned())]);
+}
+
+#[test]
+fn a_word_that_breaks_off_at_the_end_counts_less() {
+    let menu = grammar("public <x> = small latte{drink};");
+    let said = said("small latte");
+    let whole = weight(&menu, &said);
+    let broken = weight(&menu, &said[..said.len() - 1]);
+    assert!(broken < whole && broken > f32::NEG_INFINITY);
+    let parse = menu.parse(std::iter::once((&said[..said.len() - 1], 0.0)), 0.0);
+    assert_eq!(parse.slots[0].value, "latte");
+}
+
+#[test]
+fn unusable_grammars_say_why() {
+    let refused = |rules: &str| Grammar::new(&format!("#JSGF V1.0;\n{rules}"), &tokens()).unwrap_err();
+    assert_eq!(refused("<x> = a;"), GrammarError::NoPublicRule);
+    assert_eq!(refused("public <x> = <y>;"), GrammarError::UndefinedRule { name: "y".into(), line: 2 });
+    assert_eq!(refused("public <x> = a [<x>];"), GrammarError::Recursive { name: "x".into() });
+    assert_eq!(refused("public <x> = <VOID>;"), GrammarError::Empty);
+    assert!(refused("public <x> = a 7up;").to_string().contains("'7'"));
+    let doubling: String = (0..40).map(|i| format!("<r{}> = <r{i}> <r{i}>;\n", i + 1)).collect();
+    let large = refused(&format!("public <x> = <r40>;\n<r0> = a;\n{doubling}"));
+    assert!(matches!(large, GrammarError::TooLarge { .. }), "{large}");
+    let silent = refused(&format!("public <x> = <r40>;\n<r0> = <NULL>;\n{doubling}"));
+    assert!(matches!(silent, GrammarError::TooLarge { .. }), "{silent}");
+    let chain: String = (0..5000).map(|i| format!("<r{i}> = <r{}>;\n", i + 1)).collect();
+    let deep = refused(&format!("public <x> = <r0>;\n{chain}<r5000> = a;"));
+    assert!(matches!(deep, GrammarError::TooLarge { .. }), "{deep}");
+}
+
+#[test]
+fn loops_that_say_nothing_end() {
+    let menu = grammar("public <x> = ([a]* [<NULL>]+)* tea;");
+    assert!(fits(&menu, "a a tea"));
+}

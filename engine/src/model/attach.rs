@@ -1,0 +1,140 @@
+//! Attaches an endpointing network, which is trained apart from the acoustic model, to a checkpoint. The format of its
+//! file is in `models/FORMAT.md`.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::checkpoint::{Checkpoint, read_tensors};
+use super::config::{EndpointConfig, FeatureConfig};
+use super::container::Header;
+use super::error::ModelFileError;
+use super::layout;
+
+/// Value of `format` in the metadata of a file with an endpointing network.
+const FORMAT: &str = "linnet-endpoint";
+
+/// Metadata `config` of such a file.
+#[derive(Deserialize)]
+struct Description {
+    #[serde(flatten)]
+    network: EndpointConfig,
+    /// The front end that it was trained on.
+    features: FeatureConfig,
+}
+
+impl Checkpoint {
+    /// Reads the endpointing network of a file and makes it part of this model, in place of one that it may have.
+    ///
+    /// # Errors
+    /// [`ModelFileError::Unsupported`] when it was trained on other features than this model takes; others when the
+    /// file cannot be read or is none. The checkpoint is unchanged then.
+    pub fn attach_endpoint(&mut self, path: impl AsRef<Path>) -> Result<(), ModelFileError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| ModelFileError::Io { path: path.into(), source })?;
+        self.attach_endpoint_bytes(&bytes)
+    }
+
+    /// As [`Checkpoint::attach_endpoint`] from memory.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::attach_endpoint`].
+    pub fn attach_endpoint_bytes(&mut self, bytes: &[u8]) -> Result<(), ModelFileError> {
+        let header = Header::parse(bytes)?;
+        let format = header.metadata.get("format").map_or("", String::as_str);
+        if format != FORMAT {
+            let reason = format!("`format` in its metadata is `{format}`, not `{FORMAT}`");
+            return Err(ModelFileError::NotAModel { reason });
+        }
+        let Description { network, features } = serde_json::from_str(header.metadata("config")?)
+            .map_err(|error| ModelFileError::BadHeader { reason: format!("`config`: {error}") })?;
+        if features != self.config.features {
+            return Err(ModelFileError::Unsupported {
+                field: "features".into(),
+                value: format!("{features:?}"),
+                needed: format!(
+                    "the acoustic model takes {:?}; train an endpointing network on these",
+                    self.config.features
+                ),
+            });
+        }
+        let mut combined = self.clone();
+        combined.tensors.retain(|name, _| !name.starts_with("endpoint."));
+        combined.tensors.extend(read_tensors(&header, bytes, &layout::endpointing(&network, features.mel_bins))?);
+        combined.config.endpoint = Some(network);
+        combined.validate()?;
+        *self = combined;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::{
+        config::ModelConfig,
+        container::{self, OutTensor},
+        file::ModelFile,
+        pack::pack,
+        testing::tiny_config,
+    };
+
+    fn network() -> EndpointConfig {
+        EndpointConfig { stack: 4, width: 9, hidden: 7 }
+    }
+
+    /// The file of a network with random weights, without the tensor `missing`.
+    fn file(features: &FeatureConfig, missing: &str) -> Vec<u8> {
+        let config = ModelConfig { endpoint: Some(network()), ..tiny_config() };
+        let whole = Checkpoint::random(&config, 5).unwrap();
+        let tensors: Vec<OutTensor<'_>> = whole
+            .tensors
+            .iter()
+            .filter(|(name, _)| name.starts_with("endpoint.") && *name != missing)
+            .map(|(name, tensor)| OutTensor {
+                name: name.clone(),
+                dtype: "F32",
+                shape: tensor.shape.clone(),
+                data: bytemuck::cast_slice(&tensor.data),
+            })
+            .collect();
+        let features = serde_json::to_string(features).unwrap();
+        let config = format!(r#"{{"stack": 4, "width": 9, "hidden": 7, "features": {features}}}"#);
+        container::write(&BTreeMap::from([("format", FORMAT.into()), ("config", config)]), &tensors).unwrap()
+    }
+
+    #[test]
+    fn an_attached_network_is_packed_with_the_model() {
+        let mut checkpoint = Checkpoint::random(&tiny_config(), 1).unwrap();
+        let plain = checkpoint.parameters();
+        let bytes = file(&checkpoint.config.features, "");
+        checkpoint.attach_endpoint_bytes(&bytes).unwrap();
+        let once = checkpoint.clone();
+        checkpoint.attach_endpoint_bytes(&bytes).unwrap();
+        assert_eq!(checkpoint, once, "a network is replaced");
+        assert_eq!(Checkpoint::from_bytes(&checkpoint.to_bytes().unwrap()).unwrap(), checkpoint);
+        let added = 2 * 20 + 9 * 81 + 21 * 10 + 21 * 8 + 2 * 8;
+        assert_eq!(checkpoint.parameters(), plain + added);
+        let packed = ModelFile::from_bytes(pack(&checkpoint).unwrap()).unwrap();
+        assert_eq!(packed.config().endpoint, Some(network()));
+        let input = packed.dense("endpoint.input").unwrap();
+        assert_eq!((input.n, input.k), (9, 80));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused_and_changes_nothing() {
+        let mut checkpoint = Checkpoint::random(&tiny_config(), 1).unwrap();
+        let before = checkpoint.clone();
+        let other = FeatureConfig { hop: 128, ..before.config.features.clone() };
+        let error = checkpoint.attach_endpoint_bytes(&file(&other, "")).unwrap_err().to_string();
+        assert!(error.contains("features") && error.contains("128"), "{error}");
+        let missing = "endpoint.gru.weight_hh_l0";
+        let error = checkpoint.attach_endpoint_bytes(&file(&before.config.features, missing)).unwrap_err().to_string();
+        assert!(error.contains(missing), "{error}");
+        let error = checkpoint.attach_endpoint_bytes(&before.to_bytes().unwrap()).unwrap_err().to_string();
+        assert!(error.contains("linnet-checkpoint"), "{error}");
+        assert_eq!(checkpoint, before);
+    }
+}

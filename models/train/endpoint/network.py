@@ -1,0 +1,84 @@
+"""The endpointing network: causal, on log-mel frames alone, so that it runs while the encoder rests."""
+
+import json
+import sys
+from pathlib import Path
+
+import torch
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from features import FFT_SIZE, HOP_SAMPLES, MEL_BANDS, PREEMPHASIS, SAMPLE_RATE, WINDOW_SAMPLES  # noqa: E402
+
+FEATURES = {
+    "sample_rate_hz": SAMPLE_RATE,
+    "fft": FFT_SIZE,
+    "window": WINDOW_SAMPLES,
+    "hop": HOP_SAMPLES,
+    "mel_bins": MEL_BANDS,
+    "low_hz": 0.0,
+    "high_hz": SAMPLE_RATE / 2,
+    "preemphasis": PREEMPHASIS,
+}
+"""The front end as the engine describes it. A network fits models with the same one."""
+
+
+class Endpointer(nn.Module):
+    """Log-mel frames -> P(speech) and P(end of turn), once per `stack` frames.
+
+    Each band is normalised with learned mean and scale; the stacked frames go through a rectified linear layer into a
+    GRU (Cho et al., 2014, with the reset gate behind the recurrent product, as cuDNN has it) and from there into two
+    logits.
+    """
+
+    def __init__(self, stack=4, width=64, hidden=64):
+        super().__init__()
+        self.stack, self.width, self.hidden = stack, width, hidden
+        self.mean = nn.Parameter(torch.full((MEL_BANDS,), -10.0))
+        self.scale = nn.Parameter(torch.full((MEL_BANDS,), 0.3))
+        self.input = nn.Linear(stack * MEL_BANDS, width)
+        self.gru = nn.GRU(width, hidden, batch_first=True)
+        self.output = nn.Linear(hidden, 2)
+
+    def forward(self, mel, state=None):
+        """(batch, frames, 80) -> ((batch, frames // stack, 2) logits, state)."""
+        steps = mel.shape[1] // self.stack
+        mel = (mel[:, : steps * self.stack] - self.mean) * self.scale
+        x = torch.relu(self.input(mel.reshape(len(mel), steps, self.stack * MEL_BANDS)))
+        x, state = self.gru(x, state)
+        return self.output(x), state
+
+    def config(self):
+        return {"stack": self.stack, "width": self.width, "hidden": self.hidden}
+
+    def tensors(self):
+        """The weights under the names of the model file."""
+        return {
+            "endpoint.mean": self.mean,
+            "endpoint.scale": self.scale,
+            "endpoint.input.weight": self.input.weight,
+            "endpoint.input.bias": self.input.bias,
+            "endpoint.gru.weight_ih_l0": self.gru.weight_ih_l0,
+            "endpoint.gru.bias_ih_l0": self.gru.bias_ih_l0,
+            "endpoint.gru.weight_hh_l0": self.gru.weight_hh_l0,
+            "endpoint.gru.bias_hh_l0": self.gru.bias_hh_l0,
+            "endpoint.output.weight": self.output.weight,
+            "endpoint.output.bias": self.output.bias,
+        }
+
+    def metadata(self):
+        return {"format": "linnet-endpoint", "config": json.dumps({**self.config(), "features": FEATURES})}
+
+    @classmethod
+    def load(cls, path):
+        """The network of a file that `train.py` wrote."""
+        from safetensors import safe_open
+
+        with safe_open(path, "pt") as file:
+            config = json.loads(file.metadata()["config"])
+            network = cls(config["stack"], config["width"], config["hidden"])
+            with torch.no_grad():
+                for name, parameter in network.tensors().items():
+                    parameter.copy_(file.get_tensor(name))
+        return network.eval()
