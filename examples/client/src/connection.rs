@@ -115,13 +115,13 @@ impl Session {
                 Err(Failure::Never(why)) => return Some(ClientEvent::Refused(why)),
                 Err(Failure::Later(least)) => {
                     self.counters.failures += 1;
-                    self.wait(backoff.next().max(least)).await?;
+                    self.wait(backoff.next_wait().max(least)).await?;
                     self.counters.away += away.elapsed();
                     continue;
                 }
             }
             let away = Instant::now();
-            self.wait(backoff.next()).await?;
+            self.wait(backoff.next_wait()).await?;
             self.counters.away += away.elapsed();
         }
     }
