@@ -15,6 +15,9 @@ use crate::{
 /// Frames (all channels) that are taken through the pipeline at once, so that buffers stay small whatever a host pushes.
 const BLOCK_FRAMES: usize = 4096;
 
+/// Encoder frames that come at once at the most, but for the longest chunks.
+const MOST_FRAMES: usize = 16;
+
 /// Tokens that a step seldom exceeds.
 const TYPICAL_TOKENS: usize = 128;
 
@@ -79,7 +82,13 @@ impl Stream {
             assembler: Assembler::new(frame),
             outbox: Outbox::new(&config.format),
             metrics: Metrics::new(),
-            buffers: Buffers { decoded: Decoded::with_capacity(TYPICAL_TOKENS), ..Buffers::default() },
+            buffers: Buffers {
+                // An opening gate gives the encoder more at once than a push does.
+                encoded: Vec::with_capacity(MOST_FRAMES * model.encoder.d_model),
+                pre_roll: Vec::with_capacity(MOST_FRAMES * model.encoder.subsampling * model.features.mel_bins),
+                decoded: Decoded::with_capacity(TYPICAL_TOKENS),
+                ..Buffers::default()
+            },
             endpointer,
             begun: false,
             finished: false,
