@@ -1,5 +1,7 @@
 //! Shared helpers of the benchmarks: the model and the speech that they run on.
 
+pub mod soak;
+
 use std::path::{Path, PathBuf};
 
 use linnet::{Engine, audio::formats::AudioFile};
@@ -48,4 +50,16 @@ fn decode(path: &Path) -> Vec<f32> {
         samples.extend_from_slice(block);
     }
     samples
+}
+
+/// Resident memory of this process in MB of 10⁶ bytes, where the system tells: all of it, and the part that is its own
+/// and not mapped from files.
+pub fn resident_mb() -> Option<(f64, f64)> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let field = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+        Some(kib * 1024.0 / 1e6)
+    };
+    Some((field("VmRSS:")?, field("RssAnon:")?))
 }

@@ -3,21 +3,10 @@
 //! `cargo run --release -p linnet-benches --bin memory`. Linux only, where the system tells. MB are 10⁶ bytes.
 
 use linnet::StreamConfig;
-use linnet_benches::{engine, speech};
+use linnet_benches::{engine, resident_mb, speech};
 
 /// Streams in the last line.
 const STREAMS: usize = 10;
-
-/// Resident memory of this process in MB: all of it, and the part that is its own and not mapped from files.
-fn resident_mb() -> Option<(f64, f64)> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let field = |name: &str| {
-        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-        let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-        Some(kib * 1024.0 / 1e6)
-    };
-    Some((field("VmRSS:")?, field("RssAnon:")?))
-}
 
 fn show(what: &str) {
     match resident_mb() {

@@ -74,11 +74,14 @@ fn noise(seconds: usize, level: f32, mut seed: u32) -> Vec<f32> {
         .collect()
 }
 
-/// First sample from which 30 ms are louder than a hundredth of the loudest such stretch.
+/// First sample from which four of five stretches of 30 ms have more than a hundredth of the power of the loudest one.
+/// A click, such as recordings begin with, is shorter.
 fn onset(samples: &[f32]) -> usize {
-    let power = |part: &[f32]| part.iter().map(|x| x * x).sum::<f32>();
-    let loudest = samples.chunks(480).map(power).fold(0.0, f32::max);
-    samples.chunks(480).position(|part| power(part) > 0.01 * loudest).unwrap_or(0) * 480
+    let power: Vec<f32> = samples.chunks(480).map(|part| part.iter().map(|x| x * x).sum()).collect();
+    let loudest = power.iter().copied().fold(0.0, f32::max);
+    let loud: Vec<bool> = power.iter().map(|&power| power > 0.01 * loudest).collect();
+    let begins = |part: &[bool]| part[0] && part.iter().filter(|&&loud| loud).count() >= 4;
+    loud.windows(5).position(begins).unwrap_or(0) * 480
 }
 
 #[test]

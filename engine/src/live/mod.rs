@@ -44,6 +44,8 @@
 //! # }
 //! ```
 
+#[cfg(feature = "capture")]
+mod capture;
 mod clock;
 mod config;
 mod event;
@@ -66,6 +68,8 @@ use std::{
     time::Duration,
 };
 
+#[cfg(feature = "capture")]
+pub use capture::{Microphone, MicrophoneInfo};
 pub use clock::Clock;
 pub use config::{Backoff, LiveConfig, Priority};
 pub use event::{LiveEvent, Notice, State};

@@ -5,8 +5,10 @@ use std::{sync::Arc, time::Duration};
 use super::{Clock, Counters, mailbox::Mailbox, mailbox::Stamp};
 use crate::{AudioFormat, Engine, Error, Metrics, Stream, StreamConfig, audio::ring, transcript::Hypothesis};
 
-/// Audio that waits at this length means that the recognizer is behind: chunks are made longer, which is cheaper.
+/// Audio that waits at this length, for this time, means that the recognizer is behind: chunks are made longer, which is
+/// cheaper. A device that delivers much at once, or a host that got stuck, makes audio wait too, but not for long.
 const BEHIND: Duration = Duration::from_millis(400);
+const BEHIND_FOR: Duration = Duration::from_millis(200);
 
 /// How little must have waited, and for how much audio, before chunks are made shorter again.
 const CAUGHT_UP: Duration = Duration::from_millis(50);
@@ -24,6 +26,8 @@ pub(super) struct Pipeline {
     chunks: Vec<Duration>,
     wanted: usize,
     used: usize,
+    /// Time since which audio has been waiting.
+    behind_since: Option<Duration>,
     /// Position since which the recognizer has kept up with longer chunks.
     steady_since: Option<Duration>,
     /// When the newest audio was captured.
@@ -52,6 +56,7 @@ impl Pipeline {
             chunks,
             wanted,
             used: wanted,
+            behind_since: None,
             steady_since: None,
             captured: None,
             counters: Counters::default(),
@@ -116,21 +121,26 @@ impl Pipeline {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn chunk(&self) -> Duration {
+        self.stream.chunk()
+    }
+
     /// Chooses the chunk by how much audio waits.
     pub(super) fn keep_up(&mut self, waiting: Duration) -> Result<(), Error> {
-        if waiting > BEHIND && self.used + 1 < self.chunks.len() {
+        let (now, position) = (self.clock.now(), self.position());
+        if waiting <= BEHIND {
+            self.behind_since = None;
+        } else if now >= *self.behind_since.get_or_insert(now) + BEHIND_FOR && self.used + 1 < self.chunks.len() {
             self.use_chunk(self.used + 1)?;
             self.counters.longer_chunks += 1;
+            self.behind_since = None;
+        }
+        if waiting > CAUGHT_UP {
             self.steady_since = None;
-        } else if waiting > CAUGHT_UP {
+        } else if self.used > self.wanted && position >= *self.steady_since.get_or_insert(position) + STEADY {
+            self.use_chunk(self.used - 1)?;
             self.steady_since = None;
-        } else if self.used > self.wanted {
-            let position = self.position();
-            let since = *self.steady_since.get_or_insert(position);
-            if position >= since + STEADY {
-                self.use_chunk(self.used - 1)?;
-                self.steady_since = None;
-            }
         }
         Ok(())
     }

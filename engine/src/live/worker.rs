@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    Clock, Connection, LiveConfig, Notice, Opening, Source, SourceError, State,
+    Clock, Connection, Level, LiveConfig, Notice, Opening, Source, SourceError, State,
     mailbox::Mailbox,
     metrics::Published,
     monitor::{Finding, Meter, Pulse, SharedLevel},
@@ -323,6 +323,7 @@ impl Worker {
     fn part(&mut self, mut open: Box<Open>, why: Closing) -> Result<Turn, Error> {
         self.flush(&mut open)?;
         self.pipeline.lose(Duration::ZERO)?;
+        self.control.level.set(Level::default());
         match why {
             Closing::Stopping => self.end(),
             Closing::Lost(error) => {

@@ -271,7 +271,10 @@ impl Stream {
         self.flush_all()?;
         let ending = self.end_search();
         self.assembler.advance_to(self.timeline.now());
-        if !self.assembler.is_empty() {
+        if let Some(first) = self.assembler.hypothesis().words().first() {
+            if !self.begun {
+                self.outbox.speech_started(first.start);
+            }
             let last_word_end = self.assembler.last_word_end();
             self.outbox.final_of(&mut self.assembler, usize::MAX, |f| {
                 f.from_finalize = from_finalize;

@@ -44,11 +44,16 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// Calls of the allocator, freeing included, that this thread has made.
+pub fn calls() -> u64 {
+    CALLS.with(Cell::get)
+}
+
 /// Calls of the allocator, freeing included, that this thread makes during `work`.
 pub fn allocations(work: impl FnOnce()) -> u64 {
-    let before = CALLS.with(Cell::get);
+    let before = calls();
     work();
-    CALLS.with(Cell::get) - before
+    calls() - before
 }
 
 #[test]

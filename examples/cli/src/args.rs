@@ -20,6 +20,16 @@ pub enum Command {
     /// Write what is said in recordings or on standard input.
     #[command(after_help = TRANSCRIBE_EXAMPLES)]
     Transcribe(Transcribe),
+    /// Write what is said into a microphone, as it is said.
+    #[cfg(feature = "capture")]
+    #[command(after_help = LISTEN_HELP)]
+    Listen(Listen),
+    /// List the microphones of this machine.
+    #[cfg(feature = "capture")]
+    Devices(Devices),
+    /// Measure the latency of words, from the ring of a live session to its events.
+    #[command(after_help = BENCH_HELP)]
+    Bench(Bench),
     /// Measure accuracy, speed and latency on recordings with transcripts.
     #[command(after_help = EVAL_HELP)]
     Eval(Eval),
@@ -50,6 +60,25 @@ Examples:
 
 Files: WAV, FLAC, MP3 and Ogg Vorbis at 8 to 192 kHz with any number of channels, which are mixed to one.
 Exit code: 0 when all went well, 1 when a file could not be transcribed, 2 on a usage error.";
+
+#[cfg(feature = "capture")]
+const LISTEN_HELP: &str = "\
+Examples:
+  linnet listen
+  linnet listen --device usb --save meeting.wav
+  linnet listen --json | jq -r 'select(.type == \"final\").text'
+
+Ctrl-C ends it: what was said is still recognized. A device that is lost is taken up again when it is back.";
+
+const BENCH_HELP: &str = "\
+The recordings are played one after the other, with half a second of silence behind each, through a live session: ring,
+recognizer thread, events. Words are compared with those of FILE.tsv (a header with the columns `file`, `word` and
+`end`, in seconds; a row for each word, in order), or else with the transcript of the whole recording in the longest
+chunks. Only words that were recognized count.
+
+Examples:
+  linnet bench --realtime clip.wav
+  linnet bench --realtime --chunk-ms 160 --endpointing-ms 300 --alignments words.tsv clips/*.flac";
 
 const EVAL_HELP: &str = "\
 Each DIR holds recordings and transcripts.tsv: tab-separated, with a header that names at least the columns
@@ -140,6 +169,69 @@ pub enum Format {
     Srt,
     /// WebVTT subtitles.
     Vtt,
+}
+
+/// Arguments of `listen`.
+#[cfg(feature = "capture")]
+#[derive(Args, Debug)]
+pub struct Listen {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Microphone by its id or a part of its name (see `linnet devices`); the default one without it.
+    #[arg(long, value_name = "NAME")]
+    pub device: Option<String>,
+    /// Audio per step in milliseconds, rounded to what the model was trained with (see `linnet info`).
+    #[arg(long, value_name = "N", value_parser = milliseconds)]
+    pub chunk_ms: Option<Duration>,
+    /// Write one JSON object per event and line.
+    #[arg(long)]
+    pub json: bool,
+    /// Keep what was heard, as 16 kHz mono.
+    #[arg(long, value_name = "FILE.wav")]
+    pub save: Option<PathBuf>,
+    /// At the end, write what the session measured to standard error.
+    #[arg(long)]
+    pub stats: bool,
+    /// Stop after this many seconds.
+    #[arg(long = "for", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub for_seconds: Option<u64>,
+    /// Wait for a microphone that is not there yet instead of giving up.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// Arguments of `devices`.
+#[cfg(feature = "capture")]
+#[derive(Args, Debug)]
+pub struct Devices {
+    /// Write JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Args, Debug)]
+pub struct Bench {
+    /// Recordings.
+    #[arg(required = true, value_name = "FILES")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Play by the clock. Without it, play ten times as fast: a quick look, in which computing counts ten times.
+    #[arg(long)]
+    pub realtime: bool,
+    /// Where the words really end.
+    #[arg(long, value_name = "FILE.tsv")]
+    pub alignments: Option<PathBuf>,
+    /// Audio per step in milliseconds, rounded to what the model was trained with (see `linnet info`).
+    #[arg(long, value_name = "N", value_parser = milliseconds)]
+    pub chunk_ms: Option<Duration>,
+    /// Silence that ends an utterance, in milliseconds.
+    #[arg(long, value_name = "N", value_parser = milliseconds)]
+    pub endpointing_ms: Option<Duration>,
+    /// Write one JSON document instead of a table.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Arguments of `eval`.

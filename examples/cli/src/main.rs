@@ -1,11 +1,16 @@
 //! The `linnet` command line.
 
 mod args;
+mod bench;
 mod convert;
+#[cfg(feature = "capture")]
+mod devices;
 mod emission;
 mod eval;
 mod failure;
 mod info;
+#[cfg(feature = "capture")]
+mod listen;
 mod lm;
 mod model;
 #[cfg(feature = "download")]
@@ -29,6 +34,11 @@ use args::{Cli, Command};
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Transcribe(args) => transcribe::run(&args),
+        #[cfg(feature = "capture")]
+        Command::Listen(args) => listen::run(&args),
+        #[cfg(feature = "capture")]
+        Command::Devices(args) => devices::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Eval(args) => eval::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),

@@ -117,7 +117,7 @@ impl From<&Hypothesis> for Utterance {
 }
 
 /// Seconds to the millisecond.
-fn seconds(time: Duration) -> f64 {
+pub fn seconds(time: Duration) -> f64 {
     time.as_millis() as f64 / 1000.0
 }
 
@@ -232,7 +232,7 @@ impl<W: Write> Output<W> {
 }
 
 /// The end of a text that fits into a number of columns, with an ellipsis where something is cut.
-fn tail(text: &str, columns: usize) -> String {
+pub fn tail(text: &str, columns: usize) -> String {
     if console::measure_text_width(text) <= columns {
         return text.to_owned();
     }
@@ -257,7 +257,7 @@ mod tests {
             .split_whitespace()
             .map(|word| Word { word: word.into(), start: 0.5, end: 1.0, confidence: 0.5 })
             .collect();
-        Utterance { text: text.into(), start: 0.5, end: 1.0, confidence: 0.5, confirmed: 1, words }
+        Utterance { text: text.into(), start: 0.5, end: 1.0, confidence: 0.5, confirmed: 1, words, interpretation: None }
     }
 
     fn written(format: Format, prefixed: bool, columns: Option<usize>) -> String {

@@ -1,5 +1,8 @@
-//! Quantiles of measured values.
+//! Quantiles of measured values, and the table of a live session's.
 
+use std::fmt::Write;
+
+use linnet::{Stage, StageTimes, live::LiveMetrics};
 use serde::Serialize;
 
 /// Median and tail of a set of values in milliseconds.
@@ -26,6 +29,43 @@ impl Quantiles {
         };
         Some(Self { count: values.len(), p50: at(0.50)?, p95: at(0.95)?, p99: at(0.99)? })
     }
+}
+
+/// What a live session measured, for people.
+pub fn live_table(metrics: &LiveMetrics) -> String {
+    let mut table = format!("{:<18}{:>9}{:>9}{:>9}{:>9}{:>9}\n", "ms", "count", "p50", "p95", "p99", "max");
+    let mut row = |name: &str, times: StageTimes| {
+        let ms = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
+        let StageTimes { count, p50, p95, p99, max, .. } = times;
+        // Writing to a string can't fail.
+        let _ = writeln!(table, "{name:<18}{count:>9}{:>9.2}{:>9.2}{:>9.2}{:>9.2}", ms(p50), ms(p95), ms(p99), ms(max));
+    };
+    row("queue", metrics.queue);
+    for stage in Stage::ALL {
+        row(stage.name(), metrics.recognizer.stage(stage));
+    }
+    row("delivery", metrics.delivery);
+    row("capture to event", metrics.capture_to_event);
+    let counters = &metrics.counters;
+    let _ = writeln!(
+        table,
+        "{:.1} s of audio, {} gaps ({:.1} s, {:.1} s of it for want of room), {} glitches, {} steps over budget",
+        metrics.recognizer.audio.as_secs_f64(),
+        counters.gaps,
+        counters.gap_time.as_secs_f64(),
+        counters.dropped.as_secs_f64(),
+        counters.glitches,
+        counters.overruns,
+    );
+    let _ = writeln!(
+        table,
+        "{} losses, {} failed attempts, {} recoveries (longest {:.2} s)",
+        counters.losses,
+        counters.failed_attempts,
+        counters.recoveries,
+        counters.longest_recovery.as_secs_f64(),
+    );
+    table
 }
 
 #[cfg(test)]
