@@ -263,7 +263,7 @@ mod tests {
             ("!?", "anything at all"),
             ("a longer phrase of many words", "short"),
         ] {
-            assert_eq!(snippets(query, text), [String::new(); 0], "{query} in {text}");
+            assert!(snippets(query, text).is_empty(), "{query} in {text}");
         }
     }
 }

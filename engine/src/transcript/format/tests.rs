@@ -138,13 +138,13 @@ fn ordinary_words_are_confirmed_as_they_come() {
 
 #[test]
 fn phrases_are_replaced_and_deleted() {
-    let mut config = FormatConfig::default();
-    config.replace = vec![
+    let replace = vec![
         ("mack donalds".into(), "McDonald's".into()),
         ("Mack".into(), "Mac".into()),
         ("um".into(), String::new()),
         (" ".into(), "nothing".into()),
     ];
+    let config = FormatConfig { replace, ..FormatConfig::default() };
     let mut formatter = Formatter::new(config);
     let written = formatter.final_(&final_of("um mack donalds, um and mack um"));
     assert_eq!(written.text(), "McDonald's, and Mac");
@@ -155,8 +155,7 @@ fn phrases_are_replaced_and_deleted() {
 
 #[test]
 fn profane_words_are_starred() {
-    let mut config = FormatConfig::default();
-    config.profanity_filter = true;
+    let config = FormatConfig { profanity_filter: true, ..FormatConfig::default() };
     let mut formatter = Formatter::new(config);
     let text = "shit, that fucking thing and shitake scunthorpe in pieces";
     assert_eq!(formatter.final_(&final_of(text)).text(), "****, that **** thing and shitake scunthorpe in pieces");
