@@ -18,4 +18,7 @@ pub mod transcript;
 pub use decode::{Grammar, GrammarError, Hotword, Hotwords, LanguageModel, NgramError, RejectedHotword};
 pub use endpoint::Policy;
 pub use recognizer::{AudioFormat, Engine, Error, Event, Metrics, ModelInfo, Stage, StageTimes, Stream, StreamConfig};
-pub use transcript::{Alternative, Hypothesis, Interpretation, Slot, Word};
+pub use transcript::{
+    Alternative, Hypothesis, Interpretation, Slot, Word,
+    format::{FormatConfig, Redaction},
+};

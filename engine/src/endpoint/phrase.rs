@@ -54,7 +54,7 @@ const NUMBERS: &[&str] = &[
 pub fn is_unfinished(last_word: &str) -> bool {
     let is = |word: &&str| word.eq_ignore_ascii_case(last_word);
     let letter = last_word.len() == 1 && last_word.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    letter || LEADING.iter().any(|word| is(&word)) || NUMBERS.iter().any(|word| is(&word))
+    letter || LEADING.iter().any(&is) || NUMBERS.iter().any(&is)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::decode::{Grammar, Hotword, LanguageModel};
 use crate::endpoint::Policy;
+use crate::transcript::format::FormatConfig;
 
 /// Rate and channels of the samples that a host pushes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub struct StreamConfig {
     pub max_utterance: Duration,
     /// Most tokens that one encoder frame may emit. Bounds the work of a step on any input.
     pub max_symbols_per_frame: usize,
+    /// How words are written; see [`Hypothesis::written`](crate::Hypothesis::written).
+    pub format: FormatConfig,
     /// Phrases that are expected, and made likelier. See [`Stream::rejected_hotwords`](super::Stream::rejected_hotwords)
     /// for those that can't be listened for.
     pub hotwords: Vec<Hotword>,
@@ -79,6 +82,7 @@ impl Default for StreamConfig {
             utterance_end,
             max_utterance,
             max_symbols_per_frame: 5,
+            format: FormatConfig::default(),
             hotwords: Vec::new(),
             beam_width: 1,
             grammar: None,

@@ -48,7 +48,11 @@ impl Stream {
         if opens {
             self.open_gate()?;
         }
-        if self.has_gate() { self.decide_behind_gate(scores.end) } else { Ok(self.decide_by_progress(scores.end)) }
+        if self.has_gate() {
+            return self.decide_behind_gate(scores.end);
+        }
+        self.decide_by_progress(scores.end);
+        Ok(())
     }
 
     fn has_gate(&self) -> bool {

@@ -3,7 +3,10 @@
 use std::{collections::VecDeque, time::Duration};
 
 use super::Event;
-use crate::transcript::{Assembler, Hypothesis};
+use crate::transcript::{
+    Assembler, Hypothesis,
+    format::{FormatConfig, Formatter},
+};
 
 /// Events that wait for the host: all finals in order, and the newest interim.
 pub(super) struct Outbox {
@@ -17,10 +20,13 @@ pub(super) struct Outbox {
     sequence: u64,
     /// What `poll` lent out last.
     lent: Hypothesis,
+    /// Writes words as the host wants them.
+    formatter: Option<Formatter>,
     /// Storage for finals.
     spare: Vec<Hypothesis>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "a box would allocate for every final, and the queue is short")]
 enum Queued {
     SpeechStarted(Duration),
     Final(Hypothesis),
@@ -32,8 +38,9 @@ enum Queued {
 const SPARE: usize = 4;
 
 impl Outbox {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(format: &FormatConfig) -> Self {
         Self {
+            formatter: (!format.is_none()).then(|| Formatter::new(format.clone())),
             queue: VecDeque::with_capacity(16),
             interim: Hypothesis::roomy(),
             interim_waits: false,
@@ -51,6 +58,14 @@ impl Outbox {
         self.interim_is_due = false;
         self.interim_at = None;
         self.sequence = 0;
+        if let Some(formatter) = &mut self.formatter {
+            formatter.reset();
+        }
+    }
+
+    /// Changes how words are written from the next hypothesis on.
+    pub(super) fn set_format(&mut self, format: &FormatConfig) {
+        self.formatter = (!format.is_none()).then(|| Formatter::new(format.clone()));
     }
 
     pub(super) fn speech_started(&mut self, at: Duration) {
@@ -68,12 +83,18 @@ impl Outbox {
     /// Queues the first `words` words as a final. It replaces an interim that still waits.
     pub(super) fn final_of(&mut self, assembler: &mut Assembler, words: usize, set: impl FnOnce(&mut Hypothesis)) {
         let mut hypothesis = self.spare.pop().unwrap_or_else(Hypothesis::roomy);
+        let storage = hypothesis.written.take();
         assembler.take_words(words, &mut hypothesis);
         self.sequence += 1;
         hypothesis.sequence = self.sequence;
         hypothesis.speech_final = false;
         hypothesis.from_finalize = false;
         set(&mut hypothesis);
+        if let Some(formatter) = &mut self.formatter {
+            let mut written = storage.unwrap_or_default();
+            written.clone_from(formatter.final_(&hypothesis));
+            hypothesis.written = Some(written);
+        }
         self.queue.push_back(Queued::Final(hypothesis));
         self.interim_waits = false;
         self.interim_is_due = false;
@@ -87,8 +108,14 @@ impl Outbox {
             return;
         }
         self.sequence += 1;
+        let storage = self.interim.written.take();
         self.interim.clone_from(hypothesis);
         self.interim.sequence = self.sequence;
+        if let Some(formatter) = &mut self.formatter {
+            let mut written = storage.unwrap_or_default();
+            written.clone_from(formatter.interim(&self.interim));
+            self.interim.written = Some(written);
+        }
         self.interim_waits = true;
         self.interim_is_due = false;
         self.interim_at = Some(hypothesis.end());

@@ -9,7 +9,7 @@ use crate::{
     endpoint::{Endpointer, Policy},
     features::LogMel,
     model::encoder::{Encoder, EncoderError},
-    transcript::Assembler,
+    transcript::{Assembler, format::FormatConfig},
 };
 
 /// Frames (all channels) that are taken through the pipeline at once, so that buffers stay small whatever a host pushes.
@@ -80,7 +80,7 @@ impl Stream {
         Ok(Self {
             timeline: Timeline { format: config.audio, pushed: 0, base: Duration::ZERO, frame },
             assembler: Assembler::new(frame),
-            outbox: Outbox::new(),
+            outbox: Outbox::new(&config.format),
             metrics: Metrics::new(),
             buffers: Buffers {
                 // An opening gate gives the encoder more at once than a push does.
@@ -345,6 +345,12 @@ impl Stream {
         self.encoder.set_look_ahead(self.engine.look_ahead_for(Some(chunk)))?;
         self.config.chunk = Some(chunk);
         Ok(())
+    }
+
+    /// Changes how words are written, from the next interim or final on.
+    pub fn set_format(&mut self, format: FormatConfig) {
+        self.outbox.set_format(&format);
+        self.config.format = format;
     }
 
     /// When utterances end.

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, time::Duration};
 
-use super::{Alternative, Interpretation};
+use super::{Alternative, Interpretation, format::Written};
 
 /// The words of one utterance as far as they are known.
 ///
@@ -17,6 +17,7 @@ pub struct Hypothesis {
     pub(crate) end: Duration,
     pub(crate) speech_final: bool,
     pub(crate) from_finalize: bool,
+    pub(crate) written: Option<Written>,
     pub(crate) interpretation: Option<Interpretation>,
     pub(crate) alternatives: Vec<Alternative>,
 }
@@ -50,6 +51,7 @@ impl Clone for Hypothesis {
         self.end = source.end;
         self.speech_final = source.speech_final;
         self.from_finalize = source.from_finalize;
+        self.written.clone_from(&source.written);
         self.interpretation.clone_from(&source.interpretation);
         self.alternatives.clone_from(&source.alternatives);
     }
@@ -93,6 +95,12 @@ impl Hypothesis {
     /// Number of this hypothesis among all interims and finals of the stream, from 1.
     pub fn sequence(&self) -> u64 {
         self.sequence
+    }
+
+    /// The words as they are written, where the stream formats them
+    /// ([`StreamConfig::format`](crate::StreamConfig::format)).
+    pub fn written(&self) -> Option<&Written> {
+        self.written.as_ref()
     }
 
     /// How many leading words will not change any more in this utterance. All of them in a final.

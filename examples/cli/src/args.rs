@@ -3,7 +3,10 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use linnet::audio::formats::{Encoding, RawFormat};
+use linnet::{
+    FormatConfig,
+    audio::formats::{Encoding, RawFormat},
+};
 
 /// Linnet: streaming speech recognition on this machine, without a network.
 #[derive(Debug, Parser)]
@@ -156,6 +159,61 @@ pub struct Transcribe {
     /// ENC is one of u8, s16le, s24le, s32le, f32le, f64le, mulaw, alaw.
     #[arg(long, value_name = "RATE:CHANNELS:ENC", value_parser = raw_format)]
     pub raw: Option<RawFormat>,
+    #[command(flatten)]
+    pub writing: WritingArgs,
+}
+
+/// How words are written.
+#[derive(Args, Clone, Debug, Default)]
+pub struct WritingArgs {
+    /// Write numbers in digits.
+    #[arg(long)]
+    numerals: bool,
+    /// Write numbers, money, times, dates, telephone numbers, units, spelled letters and sites as readers expect them.
+    #[arg(long)]
+    smart_format: bool,
+    /// Write capitals, and a full stop after a pause.
+    #[arg(long)]
+    punctuate: bool,
+    /// Write profane words as ****.
+    #[arg(long)]
+    profanity_filter: bool,
+    /// Write other words than were said; without the second part, none. May be given several times.
+    #[arg(long, value_name = "WORDS[:OTHER WORDS]", value_parser = replacement)]
+    replace: Vec<(String, String)>,
+    /// Hide numbers: runs of three digits or more, all, those of payment cards, or social security numbers.
+    #[arg(long, value_enum)]
+    redact: Vec<Redact>,
+}
+
+/// Numbers to hide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Redact {
+    /// Runs of three digits or more.
+    Numbers,
+    /// Everything with a digit.
+    AllNumbers,
+    /// Numbers of payment cards.
+    Cards,
+    /// Social security numbers.
+    Ssn,
+}
+
+impl WritingArgs {
+    /// The settings of a stream.
+    pub fn format(&self) -> FormatConfig {
+        let mut format = FormatConfig::default();
+        format.numerals = self.numerals;
+        format.smart = self.smart_format;
+        format.punctuate = self.punctuate;
+        format.profanity_filter = self.profanity_filter;
+        format.replace.clone_from(&self.replace);
+        format.redact.numbers = self.redact.contains(&Redact::Numbers);
+        format.redact.all_numbers = self.redact.contains(&Redact::AllNumbers);
+        format.redact.cards = self.redact.contains(&Redact::Cards);
+        format.redact.ssn = self.redact.contains(&Redact::Ssn);
+        format
+    }
 }
 
 /// Output of `transcribe`.
@@ -369,6 +427,11 @@ fn raw_format(text: &str) -> Result<RawFormat, String> {
     Ok(RawFormat { rate_hz, channels, encoding })
 }
 
+fn replacement(text: &str) -> Result<(String, String), String> {
+    let (find, with) = text.split_once(':').unwrap_or((text, ""));
+    if find.trim().is_empty() { Err("it takes WORDS:OTHER WORDS".into()) } else { Ok((find.into(), with.into())) }
+}
+
 fn milliseconds(text: &str) -> Result<Duration, String> {
     match text.parse::<u32>() {
         Ok(ms) if ms > 0 => Ok(Duration::from_millis(ms.into())),
@@ -396,6 +459,28 @@ mod tests {
         {
             assert!(raw_format(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn writing_is_chosen() {
+        let args = [
+            "linnet",
+            "transcribe",
+            "--smart-format",
+            "--replace",
+            "um",
+            "--replace",
+            "a b:C",
+            "--redact",
+            "cards",
+            "x",
+        ];
+        let Command::Transcribe(args) = Cli::parse_from(args).command else { panic!("it is transcribe") };
+        let format = args.writing.format();
+        assert!(format.smart && format.redact.cards && !format.redact.ssn);
+        assert_eq!(format.replace, [("um".into(), String::new()), ("a b".into(), "C".into())]);
+        assert!(WritingArgs::default().format().is_none());
+        assert!(replacement(":x").is_err());
     }
 
     #[test]

@@ -188,11 +188,11 @@ impl Latencies {
         self.matched += pairs.len();
         let mut first = 0;
         for (utterance, &final_ms) in utterances.iter().zip(finals_ms) {
-            for index in first..first + utterance.len() {
+            for (index, shown) in shown_ms.iter().enumerate().skip(first).take(utterance.len()) {
                 let Some(end) = end_ms(index) else { continue };
-                self.words.push(shown_ms[index] - end);
+                self.words.push(shown - end);
                 if index == first {
-                    self.first_words.push(shown_ms[index] - end);
+                    self.first_words.push(shown - end);
                 }
             }
             first += utterance.len();

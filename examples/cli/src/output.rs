@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use linnet::Hypothesis;
+use linnet::{Hypothesis, transcript::format::Written};
 use serde::Serialize;
 
 use crate::{
@@ -94,22 +94,35 @@ pub struct Word {
 
 impl From<&Hypothesis> for Utterance {
     fn from(hypothesis: &Hypothesis) -> Self {
-        let words: Vec<Word> = hypothesis
-            .words()
-            .iter()
-            .map(|word| Word {
-                word: hypothesis.word_text(word).to_owned(),
-                start: seconds(word.start),
-                end: seconds(word.end),
-                confidence: word.confidence,
-            })
-            .collect();
+        let written = hypothesis.written();
+        let words: Vec<Word> = match written {
+            Some(written) => written
+                .words()
+                .iter()
+                .map(|word| Word {
+                    word: written.word_text(word).to_owned(),
+                    start: seconds(word.start),
+                    end: seconds(word.end),
+                    confidence: word.confidence,
+                })
+                .collect(),
+            None => hypothesis
+                .words()
+                .iter()
+                .map(|word| Word {
+                    word: hypothesis.word_text(word).to_owned(),
+                    start: seconds(word.start),
+                    end: seconds(word.end),
+                    confidence: word.confidence,
+                })
+                .collect(),
+        };
         Self {
             start: words.first().map_or(seconds(hypothesis.start()), |word| word.start),
             end: words.last().map_or(seconds(hypothesis.end()), |word| word.end),
-            text: hypothesis.text().to_owned(),
+            text: written.map_or(hypothesis.text(), Written::text).to_owned(),
             confidence: hypothesis.confidence(),
-            confirmed: hypothesis.confirmed(),
+            confirmed: written.map_or(hypothesis.confirmed(), Written::confirmed),
             words,
             interpretation: hypothesis.interpretation().map(Interpretation::from),
         }
@@ -257,7 +270,15 @@ mod tests {
             .split_whitespace()
             .map(|word| Word { word: word.into(), start: 0.5, end: 1.0, confidence: 0.5 })
             .collect();
-        Utterance { text: text.into(), start: 0.5, end: 1.0, confidence: 0.5, confirmed: 1, words, interpretation: None }
+        Utterance {
+            text: text.into(),
+            start: 0.5,
+            end: 1.0,
+            confidence: 0.5,
+            confirmed: 1,
+            words,
+            interpretation: None,
+        }
     }
 
     fn written(format: Format, prefixed: bool, columns: Option<usize>) -> String {

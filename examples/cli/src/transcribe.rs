@@ -90,6 +90,7 @@ impl Session<'_> {
         let mut config = StreamConfig::default();
         config.audio = source.format();
         config.chunk = self.args.chunk_ms;
+        config.format = self.args.writing.format();
         config.interim_results = self.args.interim || self.args.realtime;
         self.search.apply(&mut config);
         let block = (config.audio.rate_hz / BLOCKS_PER_SECOND) as usize * usize::from(config.audio.channels);

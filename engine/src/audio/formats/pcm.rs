@@ -100,7 +100,8 @@ impl PcmReader {
         self.block.clear();
         let wanted = self.left.map_or(self.bytes.len(), |left| left.min(self.bytes.len() as u64) as usize);
         let mut read = 0;
-        while read < wanted {
+        // What came is handed out as soon as it makes whole frames: a live source may not send more for a while.
+        while read < wanted && (read == 0 || !read.is_multiple_of(self.frame_bytes)) {
             match self.reader.read(&mut self.bytes[read..wanted]) {
                 Ok(0) => {
                     damage.truncated |= self.left.is_some();

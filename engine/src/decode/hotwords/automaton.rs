@@ -4,7 +4,8 @@
 //! between the pieces of one segmentation, so every segmentation of a phrase takes the same path. Only the states that a
 //! sequence of tokens can reach, and that can reach the end of a phrase, have arcs.
 //!
-//! Each state has a credit: the share of the phrase's boost that its letters make up. A step is worth the credit of the
+//! Each state has a credit: the phrase's boost times the square of the share of its letters. The first letters, which many
+//! other words share, earn little, so that a long list does not favour every word that begins like one of it. A step is worth the credit of the
 //! new state less that of the old one, so the steps of an abandoned match add up to nothing (a refund), and those of a
 //! finished one to the boost.
 
@@ -306,7 +307,8 @@ impl Trie {
                 letters[i] += usize::from(is_first_of_character(byte));
                 let of = spelling.bytes.iter().filter(|&&byte| is_first_of_character(byte)).count();
                 let node = &mut trie.nodes[places[i] as usize];
-                node.out.credit = node.out.credit.max(spelling.boost * letters[i] as f32 / of as f32);
+                let share = letters[i] as f32 / of as f32;
+                node.out.credit = node.out.credit.max(spelling.boost * share * share);
                 node.out.pending |= spelling.written.is_some();
                 if depth + 1 == spelling.bytes.len() {
                     node.is_end = true;

@@ -2,7 +2,7 @@
 //! Zhao et al. 2019, "Shallow-Fusion End-to-End Contextual Biasing").
 //!
 //! A phrase's boost is the natural logarithm by which each of its usual pieces becomes likelier. Any way to cut the
-//! phrase into pieces earns the same sum, letter by letter. It is kept when the phrase is heard to the end of a word;
+//! phrase into pieces earns the same sum, its last letters more than its first. It is kept when the phrase is heard to the end of a word;
 //! a match that fails earlier gives back what it got, in beam search. Greedy search has taken its decisions by then:
 //! there a partial match costs nothing to leave, and a gain counts only against what it competes with at its own step.
 

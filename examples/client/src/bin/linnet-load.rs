@@ -1,0 +1,222 @@
+//! Opens many real-time streams to a server at once, and tells how long results take.
+
+use std::{
+    path::PathBuf,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use futures_util::{SinkExt, StreamExt};
+use hdrhistogram::Histogram;
+use linnet::audio::formats::AudioFile;
+use serde_json::Value;
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+};
+
+/// Opens N live streams, each with speech at its own pace, and reports the latency of interims and finals: from the
+/// moment at which the last audio that a result covers was sent until the result is there.
+#[derive(Debug, Parser)]
+#[command(name = "linnet-load", version)]
+struct Args {
+    /// The server: ws://HOST:PORT
+    server: String,
+    /// 16 kHz mono recordings of speech; streams start at different ones.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Streams at once.
+    #[arg(long, default_value = "10")]
+    streams: usize,
+    /// How long each stream lasts, in seconds.
+    #[arg(long, default_value = "30")]
+    seconds: u64,
+    /// Audio per message, in ms.
+    #[arg(long, default_value = "100", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    message_ms: u64,
+    /// Also report processor time and memory of this process, the server's, from /proc.
+    #[arg(long)]
+    pid: Option<u32>,
+    /// Token for the server.
+    #[arg(long)]
+    token: Option<String>,
+}
+
+const RATE_HZ: usize = 16_000;
+
+/// What all streams found.
+struct Report {
+    interims: Histogram<u64>,
+    finals: Histogram<u64>,
+    refused: usize,
+    broken: usize,
+    words: usize,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    match runtime.block_on(run(args)) {
+        Ok(code) => code,
+        Err(error) => fail(error.as_ref()),
+    }
+}
+
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("linnet-load: {error}");
+    ExitCode::FAILURE
+}
+
+async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
+    let clips = args.files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let report = Arc::new(Mutex::new(Report {
+        interims: Histogram::new(3)?,
+        finals: Histogram::new(3)?,
+        refused: 0,
+        broken: 0,
+        words: 0,
+    }));
+    let args = Arc::new(args);
+    let before = args.pid.map(processor_seconds).transpose()?;
+    let began = Instant::now();
+    let mut streams = Vec::new();
+    for index in 0..args.streams {
+        // Each stream says all of the recordings, from another one on, until its time is up.
+        let wanted = args.seconds as usize * RATE_HZ;
+        let order = clips.iter().cycle().skip(index % clips.len());
+        let audio: Vec<u8> = order.flatten().take(wanted).flat_map(|sample| sample.to_le_bytes()).collect();
+        let (args, report) = (args.clone(), report.clone());
+        // Messages of different streams come at different moments.
+        let delay = Duration::from_secs_f64(fastrand::f64() * 2.0);
+        streams.push(tokio::spawn(async move {
+            tokio::time::sleep(delay).await;
+            stream(&args, &audio, &report).await;
+        }));
+    }
+    let memory = match args.pid {
+        Some(pid) => {
+            tokio::time::sleep(Duration::from_secs(args.seconds / 2 + 2)).await;
+            Some(resident_mb(pid)?)
+        }
+        None => None,
+    };
+    for stream in streams {
+        stream.await?;
+    }
+    let elapsed = began.elapsed().as_secs_f64();
+    let report = report.lock().map_err(|error| error.to_string())?;
+    println!("streams {} refused {} broken {} words {}", args.streams, report.refused, report.broken, report.words);
+    for (name, histogram) in [("interim", &report.interims), ("final", &report.finals)] {
+        let at = |q| histogram.value_at_quantile(q) as f64 / 1000.0;
+        println!(
+            "{name}_ms count {} p50 {:.0} p95 {:.0} p99 {:.0} max {:.0}",
+            histogram.len(),
+            at(0.5),
+            at(0.95),
+            at(0.99),
+            histogram.max() as f64 / 1000.0
+        );
+    }
+    if let (Some(pid), Some(before), Some(memory)) = (args.pid, before, memory) {
+        let busy = processor_seconds(pid)? - before;
+        println!("server cores {:.2} resident_mb {memory:.0}", busy / elapsed);
+    }
+    Ok(if report.broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read(path: &PathBuf) -> Result<Vec<i16>, Box<dyn std::error::Error>> {
+    let mut file = AudioFile::open(path)?;
+    if (file.rate_hz() as usize, file.channels()) != (RATE_HZ, 1) {
+        return Err(format!("{}: it is not 16 kHz mono", path.display()).into());
+    }
+    let mut samples = Vec::new();
+    while let Some(block) = file.next_block()? {
+        samples.extend(block.iter().map(|x| (x * 32_768.0).clamp(-32_768.0, 32_767.0) as i16));
+    }
+    // A pause that ends the utterance.
+    samples.extend(std::iter::repeat_n(0, RATE_HZ));
+    Ok(samples)
+}
+
+async fn stream(args: &Args, audio: &[u8], report: &Mutex<Report>) {
+    let result = talk(args, audio, report).await;
+    let Ok(mut report) = report.lock() else { return };
+    match result {
+        Ok(()) => {}
+        Err(tokio_tungstenite::tungstenite::Error::Http(response)) if response.status() == 429 => report.refused += 1,
+        Err(error) => {
+            eprintln!("linnet-load: {error}");
+            report.broken += 1;
+        }
+    }
+}
+
+async fn talk(args: &Args, audio: &[u8], report: &Mutex<Report>) -> Result<(), tokio_tungstenite::tungstenite::Error> {
+    let query = "encoding=linear16&sample_rate=16000&interim_results=true&endpointing=300";
+    let mut request = format!("{}/v1/listen?{query}", args.server.trim_end_matches('/')).into_client_request()?;
+    if let Some(token) = args.token.as_ref().and_then(|token| HeaderValue::from_str(&format!("Token {token}")).ok()) {
+        request.headers_mut().insert("authorization", token);
+    }
+    let (socket, _) = connect_async(request).await?;
+    let (mut sink, mut messages) = socket.split();
+    let bytes = RATE_HZ * 2 * args.message_ms as usize / 1000;
+    let step = Duration::from_millis(args.message_ms);
+    let began = Instant::now();
+    let sending = async {
+        for (index, part) in (1u32..).zip(audio.chunks(bytes)) {
+            // A message is there when the last of its samples has been spoken.
+            tokio::time::sleep_until((began + step * index).into()).await;
+            sink.send(Message::binary(part.to_vec())).await?;
+        }
+        sink.send(Message::text(r#"{"type":"CloseStream"}"#)).await
+    };
+    let receiving = async {
+        while let Some(message) = messages.next().await {
+            let Message::Text(text) = message? else { continue };
+            note(&text, began, step, report);
+        }
+        Ok(())
+    };
+    tokio::try_join!(sending, receiving).map(|_| ())
+}
+
+/// Takes the time of a result.
+fn note(text: &str, began: Instant, step: Duration, report: &Mutex<Report>) {
+    let now = began.elapsed();
+    let Ok(message) = serde_json::from_str::<Value>(text) else { return };
+    if message["type"] != "Results" {
+        return;
+    }
+    let number = |value: &Value| value.as_f64().unwrap_or(0.0);
+    let end = number(&message["start"]) + number(&message["duration"]);
+    // The message that held the last of it was sent when all of that message had been spoken.
+    let sent = step.as_secs_f64() * (end / step.as_secs_f64()).ceil();
+    let latency = ((now.as_secs_f64() - sent).max(0.0) * 1e6) as u64;
+    let Ok(mut report) = report.lock() else { return };
+    if message["is_final"] == true {
+        report.words += message["channel"]["alternatives"][0]["words"].as_array().map_or(0, Vec::len);
+        report.finals.saturating_record(latency);
+    } else {
+        report.interims.saturating_record(latency);
+    }
+}
+
+/// Processor time of a process so far: fields 14 and 15 of its stat file, in ticks of 10 ms (proc(5)).
+fn processor_seconds(pid: u32) -> Result<f64, Box<dyn std::error::Error>> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let fields = stat.rsplit_once(')').ok_or("the stat file has no name")?.1;
+    let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum::<f64>();
+    Ok(ticks / 100.0)
+}
+
+fn resident_mb(pid: u32) -> Result<f64, Box<dyn std::error::Error>> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("the status file has no VmRSS")?;
+    let kib: f64 = line.split_whitespace().nth(1).unwrap_or("0").parse()?;
+    Ok(kib * 1024.0 / 1e6)
+}

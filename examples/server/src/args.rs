@@ -1,0 +1,113 @@
+//! The arguments of the command line.
+
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::{Parser, Subcommand, value_parser};
+use linnet_server::{
+    Config,
+    auth::{TokenFileError, Tokens},
+};
+use tracing_subscriber::EnvFilter;
+
+/// Speech recognition as a server, in the shapes of Deepgram's v1 API: GET (WebSocket) and POST /v1/listen.
+#[derive(Debug, Parser)]
+#[command(name = "linnet-server", version, subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
+pub struct Args {
+    /// Something else than to serve.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Model to use instead of the built-in English one.
+    #[arg(long, value_name = "PATH")]
+    pub model: Option<PathBuf>,
+    /// File of those who may connect, with lines NAME SHA256 [STREAMS]; see `new-token`.
+    #[arg(long, value_name = "FILE")]
+    tokens: Option<PathBuf>,
+    /// Serve everybody, on an address that other machines reach, without tokens.
+    #[arg(long, conflicts_with = "tokens")]
+    allow_open: bool,
+    /// Inference threads [default: one for each core].
+    #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+    /// Most live streams at once [default: half of what the threads were measured to do at the start].
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    max_streams: Option<u32>,
+    /// Most recordings at once [default: two for each core].
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    max_recordings: Option<u32>,
+    /// Most connections at once.
+    #[arg(long, value_name = "N", default_value = "4096", value_parser = value_parser!(u32).range(1..))]
+    max_connections: u32,
+    /// Longest recording in millions of bytes.
+    #[arg(long, value_name = "MB", default_value = "2000", value_parser = value_parser!(u64).range(1..1_000_000))]
+    max_body_mb: u64,
+    /// How long open streams may go on after SIGTERM, in seconds.
+    #[arg(long, value_name = "S", default_value = "30")]
+    drain_s: u32,
+    /// Write the log as JSON lines.
+    #[arg(long)]
+    pub log_json: bool,
+}
+
+/// Something else than to serve.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a token: it is shown on standard error, and its line for the token file is written to standard output.
+    NewToken {
+        /// Who will hold it.
+        name: String,
+    },
+}
+
+impl Args {
+    /// The settings of the server.
+    ///
+    /// # Errors
+    /// When the token file can't be used.
+    pub fn config(&self) -> Result<Config, TokenFileError> {
+        let mut config = Config {
+            tokens: self.tokens.as_deref().map(Tokens::read).transpose()?,
+            allow_open: self.allow_open,
+            max_streams: self.max_streams.map(|n| n as usize),
+            max_connections: self.max_connections as usize,
+            max_body: self.max_body_mb * 1_000_000,
+            drain_timeout: Duration::from_secs(self.drain_s.into()),
+            ..Config::default()
+        };
+        if let Some(workers) = self.workers {
+            config.workers = workers.into();
+        }
+        if let Some(recordings) = self.max_recordings {
+            config.max_recordings = recordings as usize;
+        }
+        Ok(config)
+    }
+}
+
+/// Logs to standard error what the environment variable RUST_LOG lets through: by default what an operator wants to
+/// know, and never what was said.
+pub fn start_log(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    if json { log.json().init() } else { log.init() }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+        let args = Args::parse_from(["linnet-server", "--max-streams", "3", "--drain-s", "1"]);
+        let config = args.config().unwrap();
+        assert_eq!((config.max_streams, config.drain_timeout), (Some(3), Duration::from_secs(1)));
+    }
+}
