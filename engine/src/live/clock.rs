@@ -62,7 +62,7 @@ impl Clock {
         }
     }
 
-    /// Sleeps for this long by the clock, and for at least [`SHORTEST`] of real time on an accelerated one.
+    /// Sleeps for this long by the clock, and for at least half a millisecond of real time on an accelerated one.
     pub fn sleep(&self, time: Duration) {
         match &self.0 {
             _ if time.is_zero() => {}

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-/// How loud the last [`WINDOW`] of audio was.
+/// How loud the last 50 ms of audio was.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Level {
     /// Root mean square of the samples, 0 to 1.

@@ -277,7 +277,11 @@ impl Stream {
         self.features.push(&self.buffers.mono, &mut self.buffers.mel);
         self.features.finish(&mut self.buffers.mel);
         self.listen(began)?;
+        let (flushing, chunks) = (Instant::now(), self.metrics.chunks);
         self.flush_all()?;
+        if self.metrics.chunks > chunks {
+            self.metrics.record(Stage::Step, flushing.elapsed());
+        }
         let ending = self.end_search();
         self.assembler.advance_to(self.timeline.now());
         if let Some(first) = self.assembler.hypothesis().words().first() {

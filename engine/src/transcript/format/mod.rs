@@ -2,7 +2,7 @@
 //!
 //! A [`Formatter`] goes through an utterance from left to right. At each place the first rule that recognizes the words
 //! there writes them as one group; a word that no rule takes is written as it is. A rule sees words only through a
-//! [`reader::Reader`], which notes the furthest one that it asked for: a group is confirmed once all the words that it
+//! `reader::Reader`, which notes the furthest one that it asked for: a group is confirmed once all the words that it
 //! was decided by are. So a confirmed group can't change, whatever comes, by construction. Nothing is allocated once
 //! the storage has grown to the length of an utterance.
 

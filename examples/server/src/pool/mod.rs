@@ -3,7 +3,7 @@
 //! A stream has a [`Seat`]: an inbox with bounded room and a state that one thread works on at a time. Threads take
 //! turns of about a fifth of a second of audio, and a stream with more to do goes to the back of its line, so that one
 //! that sends faster than real time can't hold up the others. Live streams come before recordings, which still get
-//! one turn in [`BACKGROUND_SHARE`] while both lines wait.
+//! one turn in `BACKGROUND_SHARE` while both lines wait.
 
 use std::{
     collections::VecDeque,
