@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use linnet::{
-    AudioFormat, FormatConfig, ModelInfo, StreamConfig, audio::resample::RATES_HZ, transcript::search::Search,
+    AudioFormat, FormatConfig, Hotword, ModelInfo, StreamConfig, audio::resample::RATES_HZ, transcript::search::Search,
 };
 use serde::Serialize;
 
@@ -22,6 +22,10 @@ const MAX_CHANNELS: u16 = 20;
 /// Most phrases to look for and to replace, as documented for the protocol.
 const MAX_SEARCHES: usize = 50;
 const MAX_REPLACEMENTS: usize = 200;
+
+/// Most phrases to boost, and the largest boost that the engine takes.
+const MAX_HOTWORDS: usize = 500;
+const MAX_BOOST: f32 = 20.0;
 
 /// Longest utterance of a recording.
 const LONGEST_RECORDED_UTTERANCE: Duration = Duration::from_secs(60);
@@ -206,11 +210,7 @@ impl Params {
             return Err(bad("search", "", format!("expected at most {MAX_SEARCHES} phrases")));
         }
         let utt_split = utterance_split(&query)?;
-        for name in ["keyterm", "keywords"] {
-            if query.get(name).is_some() {
-                warnings.push(warning(name, "is ignored: this server does not boost words"));
-            }
-        }
+        stream.hotwords = hotwords(&query, &mut warnings)?;
         Ok(Self {
             settings: Settings { raw, multichannel, stream, utterance_end, search },
             interim_results,
@@ -225,6 +225,30 @@ impl Params {
             tags: query.all("tag").map(str::to_owned).collect(),
             warnings,
         })
+    }
+}
+
+/// `keyterm=PHRASE` and `keywords=WORD[:BOOST]`.
+fn hotwords(query: &Query, warnings: &mut Vec<Warning>) -> Result<Vec<Hotword>, ParamError> {
+    let terms = query.all("keyterm").filter(|term| !term.trim().is_empty());
+    let mut hotwords: Vec<Hotword> = terms.map(Hotword::new).collect();
+    for keyword in query.all("keywords") {
+        let (word, boost) = match keyword.rsplit_once(':') {
+            None => (keyword, Hotword::DEFAULT_BOOST),
+            Some((word, boost)) => match boost.parse::<f32>() {
+                Ok(boost) if boost.is_finite() => (word, boost),
+                _ => return Err(bad("keywords", keyword, "expected WORD or WORD:BOOST")),
+            },
+        };
+        if boost > 0.0 {
+            hotwords.push(Hotword::new(word).with_boost(boost.min(MAX_BOOST)));
+        } else {
+            warnings.push(warning("keywords", "is ignored with a boost of zero or less: words are not made unlikely"));
+        }
+    }
+    match hotwords.len() {
+        0..=MAX_HOTWORDS => Ok(hotwords),
+        _ => Err(bad("keyterm", "", format!("expected at most {MAX_HOTWORDS} phrases"))),
     }
 }
 

@@ -76,8 +76,18 @@ fn what_cannot_be_done_is_refused_by_name() {
 #[test]
 fn what_is_left_out_is_told() {
     let named = |query: &str| live(query).warnings.into_iter().map(|w| w.parameter).collect::<Vec<_>>();
-    assert_eq!(named("measurements=true&diarize=false&wonder=1&keyterm=a"), ["measurements", "wonder", "keyterm"]);
+    assert_eq!(named("measurements=true&diarize=false&wonder=1&keyterm=a"), ["measurements", "wonder"]);
+    assert_eq!(named("keywords=tea:-1"), ["keywords"]);
     assert!(named("punctuate=false&language=en-GB&version=latest&tag=a").is_empty());
+}
+
+#[test]
+fn phrases_are_boosted() {
+    let hotwords = live("keyterm=flat%20white&keywords=tea:3&keywords=mocha").settings.stream.hotwords;
+    let told: Vec<_> = hotwords.iter().map(|hotword| (hotword.phrase.as_str(), hotword.boost)).collect();
+    assert_eq!(told, [("flat white", 1.5), ("tea", 3.0), ("mocha", 1.5)]);
+    assert!(refused("keywords=tea:much").contains("keywords"));
+    assert!(refused(&"keyterm=a&".repeat(501)).contains("keyterm"));
 }
 
 #[test]
