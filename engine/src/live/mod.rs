@@ -104,8 +104,7 @@ pub enum LiveError {
 /// A live session: it owns the recognizer's thread, which owns the device. Dropping it ends both.
 pub struct Live {
     mailbox: Arc<Mailbox>,
-    control: Arc<Control>,
-    published: Arc<Mutex<Published>>,
+    remote: Remote,
     clock: Clock,
     lent: Lent,
     delivery: Recorder,
@@ -132,8 +131,7 @@ impl Live {
             .map_err(LiveError::Thread)?;
         Ok(Self {
             mailbox,
-            control,
-            published,
+            remote: Remote { control, published },
             clock,
             lent: Lent::default(),
             delivery: Recorder::new(),
@@ -156,7 +154,7 @@ impl Live {
 
     /// A control for other threads.
     pub fn remote(&self) -> Remote {
-        Remote { control: self.control.clone(), published: self.published.clone() }
+        self.remote.clone()
     }
 
     /// Whether the session has stopped and all of its events were taken.
@@ -166,28 +164,28 @@ impl Live {
 
     /// The state of the session, which may be ahead of the events.
     pub fn state(&self) -> State {
-        self.control.state()
+        self.remote.state()
     }
 
     /// How loud it is.
     pub fn level(&self) -> Level {
-        self.control.level.get()
+        self.remote.level()
     }
 
     /// Makes a final of what has been said so far, without a pause. It comes as an event.
     pub fn finalize(&self) {
-        self.control.finalize.store(true, Ordering::Release);
+        self.remote.finalize();
     }
 
     /// Ends the session: the device is closed, what it delivered recognized, and [`State::Stopped`] comes as the last
     /// event.
     pub fn stop(&self) {
-        self.control.stop.store(true, Ordering::Release);
+        self.remote.stop();
     }
 
     /// What the session measured: up to a quarter of a second ago, or to its end.
     pub fn metrics(&self) -> LiveMetrics {
-        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let published = self.remote.published.lock().unwrap_or_else(PoisonError::into_inner);
         LiveMetrics {
             queue: published.queue.times(),
             recognizer: published.recognizer.clone(),
@@ -207,7 +205,7 @@ impl Live {
     }
 
     fn end(&mut self) -> Result<(), LiveError> {
-        self.control.abandon.store(true, Ordering::Release);
+        self.remote.control.abandon.store(true, Ordering::Release);
         match self.thread.take().map(JoinHandle::join) {
             Some(Ok(result)) => Ok(result?),
             Some(Err(_)) => Err(LiveError::Panicked),
