@@ -19,7 +19,9 @@ PHONE_ID = {phone: number for number, phone in enumerate(PHONES)}
 SLOT_STEP = 2  # mel frames between the phone targets of one encoder frame
 EMIT_DELAY = 3.0  # mel frames of right context a token has at least before it is emitted
 EMIT_JITTER = 4.0
+LONGEST_TOKEN = 30  # mel frames of speech assumed before the first token's end
 IGNORE = -100
+UNKNOWN = 255  # phone of a frame in recordings whose alignment has tokens only
 
 
 @dataclass
@@ -34,7 +36,6 @@ class Utterance:
     phones: np.ndarray
     text: str
     corpus: str
-    score: float
     speech: tuple | None  # first and last frame of speech
 
 
@@ -78,8 +79,27 @@ def token_ends(pieces, words):
     return np.array(ends, np.float32)
 
 
-def load_utterances(folder, parts, tokenizer):
-    """Aligned utterances of `parts`: [(split name, glob of its alignments)]; also the features of each part."""
+def from_words(row, pieces, frames):
+    """(token ends, phones, first and last frame of speech) of an alignment by align.py."""
+    phones = np.zeros(frames, np.uint8)
+    for *_, spans in row["words"]:
+        for phone, start, count in spans:
+            phones[start : start + count] = PHONE_ID.get(phone.rstrip("012"), 0)
+    spoken = np.flatnonzero(phones)
+    speech = (int(spoken[0]), int(spoken[-1]) + 1) if len(spoken) else None
+    return token_ends(pieces, row["words"]), phones, speech
+
+
+def from_tokens(row, frames):
+    """The same of an alignment by realign.py."""
+    ends = np.array(row["ends"], np.float32)
+    speech = (max(0, int(ends[0]) - LONGEST_TOKEN), min(frames, int(ends[-1]) + 5))
+    return ends, np.full(frames, UNKNOWN, np.uint8), speech
+
+
+def load_utterances(folder, parts, tokenizer, min_score=-np.inf):
+    """Aligned utterances of `parts`: [(split name, glob of its alignments)]; also the features of each part. Alignments
+    of realign.py that score less than `min_score` are left out."""
     utterances, features, dropped = [], [], 0
     for number, (name, pattern) in enumerate(parts):
         index, mel = open_split(folder, name)
@@ -91,25 +111,17 @@ def load_utterances(folder, parts, tokenizer):
                     continue
                 row = json.loads(line)
                 entry = by_path.get(row["path"])
-                if entry is None or not row["words"]:
+                if entry is None or not (row.get("words") or row.get("ends")) or row.get("score", 0.0) < min_score:
                     dropped += 1
                     continue
-                pieces = tokenizer.encode(row["text"], out_type=str)
-                phones = np.zeros(entry["frames"], np.uint8)
-                score, frames = 0.0, 0
-                for _, _, length, word_score, spans in row["words"]:
-                    score, frames = score + word_score, frames + length
-                    for phone, start, count in spans:
-                        phones[start : start + count] = PHONE_ID.get(phone.rstrip("012"), 0)
-                spoken = np.flatnonzero(phones)
-                utterances.append(
-                    Utterance(
-                        number, entry["at"], entry["frames"], np.array(tokenizer.encode(row["text"]), np.int64),
-                        token_ends(pieces, row["words"]), phones, row["text"], row["path"].split("/")[0],
-                        score / max(frames, 1), (int(spoken[0]), int(spoken[-1]) + 1) if len(spoken) else None,
-                    )
-                )
-    print(f"{len(utterances)} utterances, {sum(u.frames for u in utterances) / 360000:.2f} h; {dropped} not aligned", flush=True)
+                frames, tokens = entry["frames"], np.array(tokenizer.encode(row["text"]), np.int64)
+                if "ends" in row:
+                    ends, phones, speech = from_tokens(row, frames)
+                else:
+                    ends, phones, speech = from_words(row, tokenizer.encode(row["text"], out_type=str), frames)
+                corpus = row["path"].split("/")[0]
+                utterances.append(Utterance(number, entry["at"], frames, tokens, ends, phones, row["text"], corpus, speech))
+    print(f"{len(utterances)} utterances, {sum(u.frames for u in utterances) / 360000:.2f} h; {dropped} left out", flush=True)
     return utterances, features
 
 
@@ -221,7 +233,7 @@ def collate(items, blank, rng):
         slot = 8 * np.arange(count)[:, None] - 8 + SLOT_STEP * np.arange(8 // SLOT_STEP)[None]
         inside = (slot >= 0) & (slot < frames[b])
         labels_here = item.phones[np.clip(slot, 0, frames[b] - 1)].astype(np.int64)
-        phones[b, :count] = np.where(inside, labels_here, IGNORE)
+        phones[b, :count] = np.where(inside & (labels_here != UNKNOWN), labels_here, IGNORE)
         # The aligned path through the lattice: every token at its frame, a blank that ends each frame.
         order = np.argsort(np.concatenate([emit, np.arange(count) + 0.5]), kind="stable")
         time = np.concatenate([emit, np.arange(count)])[order]

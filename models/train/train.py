@@ -12,7 +12,6 @@ Writes RUN/ckpt.pt (averaged weights, NeMo's names), RUN/resume.pt, RUN/log.txt.
 """
 
 import argparse
-import json
 import math
 import os
 import random
@@ -216,7 +215,9 @@ class Trainer:
     def losses(self, batch, look_ahead, lattice):
         """{name: loss} of one batch; `lattice` takes the banded transducer loss instead of the single path."""
         model = self.model
-        encoded, lengths = model.encoder(batch.features, batch.lengths, look_ahead)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.args.bfloat16):
+            encoded, lengths = model.encoder(batch.features, batch.lengths, look_ahead)
+        encoded = encoded.float()
         start = torch.full((len(batch.tokens), 1), model.blank)
         predicted, _ = model.predict(torch.cat([start, batch.tokens], 1))
         projected = model.joint.enc(encoded)
@@ -230,7 +231,8 @@ class Trainer:
         logits_ctc = model.ctc_decoder(encoded).flatten(0, 1)
         out["ctc"] = F.cross_entropy(logits_ctc, batch.ctc.flatten(), ignore_index=IGNORE, reduction="sum") / frames
         phones = model.aux_phone(encoded).view(-1, self.config.phones)
-        out["phone"] = F.cross_entropy(phones, batch.phones.flatten(), ignore_index=IGNORE)
+        known = (batch.phones != IGNORE).sum().clamp(min=1)  # none in alignments of tokens only
+        out["phone"] = F.cross_entropy(phones, batch.phones.flatten(), ignore_index=IGNORE, reduction="sum") / known
         with torch.no_grad():
             token = batch.path_labels != model.blank
             out["token_accuracy"] = (logits.argmax(-1) == batch.path_labels)[token].float().mean()
@@ -239,10 +241,7 @@ class Trainer:
     def train(self):
         args = self.args
         parts = [part.split(":", 1) for part in args.part]
-        utterances, features = load_utterances(args.data, parts, self.tokenizer)
-        if args.drop:
-            bad = set(map(tuple, json.load(open(args.drop))))
-            utterances = [u for u in utterances if (u.part, u.at) not in bad]
+        utterances, features = load_utterances(args.data, parts, self.tokenizer, args.min_score)
         weights = dict((k, float(v)) for k, v in (w.split("=") for w in args.weight))
         batches = Batches(utterances, features, load_noise(args.data), self.model.blank, seed=args.seed + self.step + 7919 * args.rank, weights=weights)
         if self.step == 0:
@@ -321,11 +320,12 @@ def parse():
     parser.add_argument("--init", help="start from the weights of a resume file, with a new schedule")
     parser.add_argument("--fresh", action="store_true", help="ignore RUN/resume.pt")
     parser.add_argument("--new-schedule", action="store_true", help="resume, but begin the schedule now")
-    parser.add_argument("--drop", help="JSON list of [part, first frame] of utterances to leave out")
+    parser.add_argument("--min-score", type=float, default=-math.inf, help="leave out what realign.py scores below this")
     parser.add_argument("--weight", action="append", default=[], help="corpus=repeats an epoch, e.g. synth=0.5")
     parser.add_argument("--look-aheads", type=int, nargs="+", default=[0, 1, 3, 6, 13])
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--muon", action="store_true", help="orthogonalized momentum for the encoder's matrices")
+    parser.add_argument("--bfloat16", action="store_true", help="encoder in bfloat16, for processors that multiply it")
     parser.add_argument("--warmup", type=int, default=200)
     parser.add_argument("--weight-decay", type=float, default=0.01)
     parser.add_argument("--dropout", type=float, default=0.0)
