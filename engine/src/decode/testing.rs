@@ -44,6 +44,7 @@ impl Copying {
             joiner: JoinerConfig { hidden: vocab_size + 1, activation: Activation::Relu },
             vocab_size,
             endpoint: None,
+            confidence: None,
         };
         Self { config }
     }

@@ -1,12 +1,12 @@
-//! Attaches an endpointing network, which is trained apart from the acoustic model, to a checkpoint. The format of its
-//! file is in `models/FORMAT.md`.
+//! Attaches to a checkpoint what is made apart from the acoustic model: an endpointing network and the calibration of
+//! word confidences. The formats of their files are in `models/FORMAT.md`.
 
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::checkpoint::{Checkpoint, read_tensors};
-use super::config::{EndpointConfig, FeatureConfig};
+use super::config::{ConfidenceConfig, EndpointConfig, FeatureConfig, ModelConfig};
 use super::container::Header;
 use super::error::ModelFileError;
 use super::layout;
@@ -66,6 +66,31 @@ impl Checkpoint {
         *self = combined;
         Ok(())
     }
+
+    /// Reads the calibration of word confidences from a JSON file (the fields of [`ConfidenceConfig`]) and makes it part
+    /// of this model, in place of one that it may have.
+    ///
+    /// # Errors
+    /// When the file can't be read, lacks a field or holds a number that no calibration has. The checkpoint is
+    /// unchanged then.
+    pub fn attach_confidence(&mut self, path: impl AsRef<Path>) -> Result<(), ModelFileError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| ModelFileError::Io { path: path.into(), source })?;
+        self.attach_confidence_bytes(&bytes)
+    }
+
+    /// As [`Checkpoint::attach_confidence`] from memory.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::attach_confidence`].
+    pub fn attach_confidence_bytes(&mut self, bytes: &[u8]) -> Result<(), ModelFileError> {
+        let confidence: ConfidenceConfig = serde_json::from_slice(bytes)
+            .map_err(|error| ModelFileError::BadHeader { reason: format!("confidence: {error}") })?;
+        let config = ModelConfig { confidence: Some(confidence), ..self.config.clone() };
+        config.validate()?;
+        self.config = config;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -74,7 +99,6 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        config::ModelConfig,
         container::{self, OutTensor},
         file::ModelFile,
         pack::pack,
@@ -121,6 +145,24 @@ mod tests {
         assert_eq!(packed.config().endpoint, Some(network()));
         let input = packed.dense("endpoint.input").unwrap();
         assert_eq!((input.n, input.k), (9, 80));
+    }
+
+    #[test]
+    fn a_calibration_of_confidences_is_packed_with_the_model() {
+        let mut checkpoint = Checkpoint::random(&tiny_config(), 1).unwrap();
+        let json = br#"{"bias": -1.5, "least": 0.75, "mean_log": 0.5, "tokens": 0.25, "before": 1.0}"#;
+        checkpoint.attach_confidence_bytes(json).unwrap();
+        let expected = ConfidenceConfig { bias: -1.5, least: 0.75, mean_log: 0.5, tokens: 0.25, before: 1.0 };
+        let packed = ModelFile::from_bytes(pack(&checkpoint).unwrap()).unwrap();
+        assert_eq!(packed.config().confidence, Some(expected));
+
+        let before = checkpoint.clone();
+        let missing = checkpoint.attach_confidence_bytes(br#"{"bias": 1}"#).unwrap_err().to_string();
+        assert!(missing.contains("least"), "{missing}");
+        let huge = br#"{"bias": 1e9, "least": 0, "mean_log": 0, "tokens": 0, "before": 0}"#;
+        let huge = checkpoint.attach_confidence_bytes(huge).unwrap_err().to_string();
+        assert!(huge.contains("confidence.bias"), "{huge}");
+        assert_eq!(checkpoint, before);
     }
 
     #[test]

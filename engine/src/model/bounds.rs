@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::config::{EncoderConfig, EndpointConfig, FeatureConfig, ModelConfig};
+use super::config::{ConfidenceConfig, EncoderConfig, EndpointConfig, FeatureConfig, ModelConfig};
 
 /// A number of the configuration that no model can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,9 +31,20 @@ impl ModelConfig {
         self.features.validate()?;
         self.encoder.validate()?;
         self.endpoint.as_ref().map_or(Ok(()), EndpointConfig::validate)?;
+        self.confidence.as_ref().map_or(Ok(()), ConfidenceConfig::validate)?;
         require("encoder.mel_bins", self.encoder.mel_bins, self.encoder.mel_bins == self.features.mel_bins, || {
             format!("features.mel_bins, {}", self.features.mel_bins)
         })
+    }
+}
+
+impl ConfidenceConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        within("confidence.bias", self.bias, -100.0..=100.0)?;
+        within("confidence.least", self.least, -100.0..=100.0)?;
+        within("confidence.mean_log", self.mean_log, -100.0..=100.0)?;
+        within("confidence.tokens", self.tokens, -100.0..=100.0)?;
+        within("confidence.before", self.before, -100.0..=100.0)
     }
 }
 

@@ -22,6 +22,9 @@ pub struct ModelConfig {
     /// Endpointing network; models without one end utterances by the silence after the last word alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<EndpointConfig>,
+    /// How posteriors become word confidences; without it a word is as sure as its least sure token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<ConfidenceConfig>,
 }
 
 /// Shape of the log-mel front end. Frame `t` is centred on sample `t * hop`.
@@ -101,6 +104,22 @@ pub struct EndpointConfig {
     pub width: usize,
     /// Units of the GRU.
     pub hidden: usize,
+}
+
+/// Weights of the logistic regression that turns the evidence of a word into the probability that it is right
+/// ([`Evidence`](crate::transcript::confidence::Evidence)).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConfidenceConfig {
+    /// Log-odds where all else is zero.
+    pub bias: f32,
+    /// Of the log-odds of the least sure token.
+    pub least: f32,
+    /// Of the mean log-posterior of the tokens.
+    pub mean_log: f32,
+    /// Of the logarithm of the number of tokens.
+    pub tokens: f32,
+    /// Of the running mean of log-posteriors before the word.
+    pub before: f32,
 }
 
 /// A non-linearity of the joiner.

@@ -38,6 +38,7 @@ pub(crate) fn tiny_config() -> ModelConfig {
         joiner: JoinerConfig { hidden: 14, activation: Activation::Relu },
         vocab_size: 9,
         endpoint: None,
+        confidence: None,
     }
 }
 

@@ -79,7 +79,7 @@ impl Stream {
         });
         Ok(Self {
             timeline: Timeline { format: config.audio, pushed: 0, base: Duration::ZERO, frame },
-            assembler: Assembler::new(frame),
+            assembler: Assembler::new(frame, model.confidence),
             outbox: Outbox::new(&config.format),
             metrics: Metrics::new(),
             buffers: Buffers {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Hypothesis, Word};
+use super::{Hypothesis, Word, confidence::Judge};
 use crate::{
     decode::{Decoded, Token},
-    model::tokens::Tokens,
+    model::{config::ConfidenceConfig, tokens::Tokens},
 };
 
 /// How long before its first token's frame a word is taken to start. Tokens are emitted when their sound has passed;
@@ -26,6 +26,7 @@ pub(crate) struct Assembler {
     /// A word start was seen whose text is still to come.
     boundary: bool,
     pieces_in_word: usize,
+    judge: Judge,
     /// Where the confirmed tokens end, while the hypothesis goes on with tentative ones.
     confirmed: Option<Mark>,
     /// The tentative tokens.
@@ -41,19 +42,22 @@ struct Mark {
     last: Option<Word>,
     boundary: bool,
     pieces_in_word: usize,
+    judged: f32,
 }
 
 impl Assembler {
     /// Frames before the one of a piece that its sound takes, for frames of 80 ms.
     pub const FRAMES_OF_PIECE: u64 = 2;
 
-    /// An empty utterance at the start of a stream. `frame` is the duration of an encoder frame.
-    pub fn new(frame: Duration) -> Self {
+    /// An empty utterance at the start of a stream. `frame` is the duration of an encoder frame, `calibration` the
+    /// model's.
+    pub fn new(frame: Duration, calibration: Option<ConfidenceConfig>) -> Self {
         Self {
             hypothesis: Hypothesis::roomy(),
             frame,
             boundary: true,
             pieces_in_word: 0,
+            judge: Judge::new(calibration),
             confirmed: None,
             tail: Vec::with_capacity(TYPICAL_TAIL),
         }
@@ -98,6 +102,7 @@ impl Assembler {
             last: words.last().cloned(),
             boundary: self.boundary,
             pieces_in_word: self.pieces_in_word,
+            judged: self.judge.place(),
         }
     }
 
@@ -112,6 +117,7 @@ impl Assembler {
         }
         self.boundary = mark.boundary;
         self.pieces_in_word = mark.pieces_in_word;
+        self.judge.return_to(mark.judged);
     }
 
     /// Adds a token; frame zero is at `base` in the stream.
@@ -130,7 +136,7 @@ impl Assembler {
         if let Some(word) = self.hypothesis.words.last_mut() {
             word.span.end = self.hypothesis.text.len();
             word.end = at.max(word.start);
-            word.confidence = word.confidence.min(token.probability);
+            word.confidence = self.judge.add(&mut word.evidence, token.probability);
         }
     }
 
@@ -141,7 +147,8 @@ impl Assembler {
         }
         let previous_end = words.last().map_or(*start, |word| word.end);
         let start = at.saturating_sub(PIECE).max(previous_end);
-        words.push(Word { span: text.len()..text.len(), start, end: start, confidence: 1.0 });
+        let evidence = self.judge.begin_word();
+        words.push(Word { span: text.len()..text.len(), start, end: start, confidence: 1.0, evidence });
         self.boundary = false;
         self.pieces_in_word = 0;
     }
@@ -193,6 +200,7 @@ impl Assembler {
         if all {
             self.boundary = true;
             self.pieces_in_word = 0;
+            self.judge.reset();
             self.confirmed = None;
             self.tail.clear();
         } else if let Some(mark) = &mut self.confirmed {
@@ -207,6 +215,7 @@ impl Assembler {
         self.hypothesis.end = start;
         self.boundary = true;
         self.pieces_in_word = 0;
+        self.judge.reset();
         self.confirmed = None;
         self.tail.clear();
     }
@@ -240,7 +249,7 @@ mod tests {
     }
 
     fn assemble(ids: &[(u32, u64, f32)]) -> Assembler {
-        let mut assembler = Assembler::new(FRAME);
+        let mut assembler = Assembler::new(FRAME, None);
         for &(id, frame, probability) in ids {
             assembler.push(Token { id, frame, probability }, Duration::ZERO, &tokens());
         }

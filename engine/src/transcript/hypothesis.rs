@@ -2,7 +2,7 @@
 
 use std::{ops::Range, time::Duration};
 
-use super::{Alternative, Interpretation, format::Written};
+use super::{Alternative, Interpretation, confidence::Evidence, format::Written};
 
 /// The words of one utterance as far as they are known.
 ///
@@ -32,6 +32,8 @@ pub struct Word {
     pub end: Duration,
     /// Probability that the word is right, 0 to 1.
     pub confidence: f32,
+    /// What the confidence is made from.
+    pub evidence: Evidence,
 }
 
 impl Clone for Hypothesis {
@@ -139,7 +141,7 @@ impl Hypothesis {
         &self.alternatives
     }
 
-    /// Mean confidence of the words; 0 where there are none.
+    /// Mean confidence of the words, that is the share of them that is expected to be right; 0 where there are none.
     pub fn confidence(&self) -> f32 {
         if self.words.is_empty() {
             return 0.0;

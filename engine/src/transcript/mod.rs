@@ -4,6 +4,7 @@
 //! frames become times, token posteriors become word confidences. [`mod@format`] writes those words as a reader expects them.
 
 mod assembler;
+pub mod confidence;
 pub mod format;
 mod hypothesis;
 mod interpretation;

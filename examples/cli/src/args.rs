@@ -320,6 +320,12 @@ pub struct Eval {
     /// Also write file, ref, hyp and chunk_ms of every recording.
     #[arg(long, value_name = "FILE.tsv")]
     pub out: Option<PathBuf>,
+    /// Also show how often words of each confidence are right, and what dropping unsure ones keeps.
+    #[arg(long)]
+    pub reliability: bool,
+    /// Also write every heard word: whether it is right, its confidence and what that is made from.
+    #[arg(long, value_name = "FILE.tsv")]
+    pub words: Option<PathBuf>,
 }
 
 /// Arguments of `info`.
@@ -345,6 +351,9 @@ pub struct Convert {
     /// Endpointing network to make part of the model, in place of its own.
     #[arg(long, value_name = "PATH")]
     pub endpoint: Option<PathBuf>,
+    /// Calibration of word confidences to make part of the model, in place of its own (JSON).
+    #[arg(long, value_name = "PATH")]
+    pub confidence: Option<PathBuf>,
 }
 
 /// Arguments of `models`.

@@ -16,19 +16,31 @@ use crate::{args::Convert, failure::Failure};
 /// # Errors
 /// When the input is no checkpoint and no .nemo file that can be run, or the output can't be written.
 pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
-    convert(&args.input, args.endpoint.as_deref(), &args.output)?;
+    let parts = Parts { endpoint: args.endpoint.as_deref(), confidence: args.confidence.as_deref() };
+    convert(&args.input, parts, &args.output)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Packs the checkpoint `input`, with the endpointing network `endpoint` if one is given, as `output` and says what it
-/// is.
+/// Files with what is made apart from the acoustic model.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Parts<'a> {
+    /// Endpointing network.
+    pub endpoint: Option<&'a Path>,
+    /// Calibration of word confidences.
+    pub confidence: Option<&'a Path>,
+}
+
+/// Packs the checkpoint `input`, with the parts that are given, as `output` and says what it is.
 ///
 /// # Errors
 /// As [`run`].
-pub fn convert(input: &Path, endpoint: Option<&Path>, output: &Path) -> Result<(), Failure> {
+pub fn convert(input: &Path, parts: Parts<'_>, output: &Path) -> Result<(), Failure> {
     let mut checkpoint = open_checkpoint(input).map_err(|error| Failure::on(input.display(), error))?;
-    if let Some(endpoint) = endpoint {
+    if let Some(endpoint) = parts.endpoint {
         checkpoint.attach_endpoint(endpoint).map_err(|error| Failure::on(endpoint.display(), error))?;
+    }
+    if let Some(confidence) = parts.confidence {
+        checkpoint.attach_confidence(confidence).map_err(|error| Failure::on(confidence.display(), error))?;
     }
     let bytes = pack(&checkpoint).map_err(|error| Failure::on(input.display(), error))?;
     // What is written must be what can be opened.

@@ -84,6 +84,46 @@ fn percent(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { 100.0 * part as f64 / whole as f64 }
 }
 
+/// Which words of `hypothesis` are right in a least alignment with `reference`. Words that normalize to nothing, or to
+/// several, count as right when all of them do.
+pub fn right_words(reference: &str, hypothesis: &[String]) -> Vec<bool> {
+    let said = normalize(reference);
+    let heard: Vec<Vec<String>> = hypothesis.iter().map(|word| normalize(word)).collect();
+    let flat: Vec<&String> = heard.iter().flatten().collect();
+    let said: Vec<&String> = said.iter().collect();
+    let mut right = matches(&said, &flat).into_iter();
+    heard.iter().map(|parts| right.by_ref().take(parts.len()).fold(true, |all, one| all && one)).collect()
+}
+
+/// Which of `heard` are matched in a least alignment with `said`.
+fn matches<T: PartialEq>(said: &[T], heard: &[T]) -> Vec<bool> {
+    let width = heard.len() + 1;
+    let mut cost: Vec<usize> = (0..width).collect();
+    cost.resize(width * (said.len() + 1), 0);
+    for (i, word) in said.iter().enumerate() {
+        let (above, row) = cost[i * width..(i + 2) * width].split_at_mut(width);
+        row[0] = i + 1;
+        for (j, other) in heard.iter().enumerate() {
+            row[j + 1] = (above[j] + usize::from(word != other)).min(row[j] + 1).min(above[j + 1] + 1);
+        }
+    }
+    let mut matched = vec![false; heard.len()];
+    let (mut i, mut j) = (said.len(), heard.len());
+    while i > 0 && j > 0 {
+        let same = said[i - 1] == heard[j - 1];
+        let here = cost[i * width + j];
+        if here == cost[(i - 1) * width + j - 1] + usize::from(!same) {
+            matched[j - 1] = same;
+            (i, j) = (i - 1, j - 1);
+        } else if here == cost[i * width + j - 1] + 1 {
+            j -= 1;
+        } else {
+            i -= 1;
+        }
+    }
+    matched
+}
+
 /// The edits of one alignment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Edits {
@@ -142,6 +182,26 @@ mod tests {
         assert_eq!(edits("", "a b"), (0, 2, 0));
         assert_eq!(edits("", ""), (0, 0, 0));
         assert_eq!(edits("one two three four", "two three for five"), (1, 1, 1));
+    }
+
+    #[test]
+    fn says_which_words_are_right() {
+        let right = |said: &str, heard: &str| {
+            let heard: Vec<String> = heard.split(' ').map(str::to_owned).collect();
+            right_words(said, &heard)
+        };
+        assert_eq!(right("one two three", "one too three"), [true, false, true]);
+        assert_eq!(right("one two", "uh one two"), [false, true, true]);
+        assert_eq!(right("one two three", "three"), [true]);
+        assert_eq!(right("twenty one", "Twenty-one!"), [true]);
+        assert_eq!(right("twenty two", "twenty-one"), [false]);
+        assert_eq!(right("", "a"), [false]);
+        // As many as the least alignment has.
+        for (said, heard) in [("a b c d e", "b x d d e"), ("a a a", "a"), ("x y", "y x y x")] {
+            let errors = Errors::of(said, heard);
+            let found = right(said, heard).iter().filter(|&&right| right).count();
+            assert_eq!(found, errors.words - errors.substitutions - errors.deletions, "{said} / {heard}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::transcript::Word;
+use crate::transcript::{Word, confidence::Evidence};
 
 const WORD: Duration = Duration::from_millis(300);
 
@@ -16,7 +16,9 @@ fn hypothesis(words: &[&str]) -> Hypothesis {
         hypothesis.text.push_str(word);
         let span = start..hypothesis.text.len();
         let at = WORD * i as u32;
-        hypothesis.words.push(Word { span, start: at, end: at + WORD, confidence: 1.0 - i as f32 / 100.0 });
+        let confidence = 1.0 - i as f32 / 100.0;
+        let evidence = Evidence { least: confidence, mean_log: confidence.ln(), tokens: 1, before: 0.0 };
+        hypothesis.words.push(Word { span, start: at, end: at + WORD, confidence, evidence });
     }
     hypothesis.confirmed = words.len().saturating_sub(1);
     hypothesis

@@ -10,7 +10,7 @@ use std::{
 
 use cpu_time::ThreadTime;
 use indicatif::ProgressBar;
-use linnet::{Engine, Event, Stream, StreamConfig};
+use linnet::{Engine, Event, Stream, StreamConfig, transcript::confidence::Evidence};
 
 use crate::{emission::Emissions, search::Search, set::Clip, source::Source};
 
@@ -22,6 +22,8 @@ const PUSHES_PER_SECOND: u32 = 100;
 pub struct Heard {
     /// The finals, separated by spaces.
     pub text: String,
+    /// Their words.
+    pub words: Vec<HeardWord>,
     /// Duration of the recording.
     pub audio: Duration,
     /// Processor time of the thread from the first push to the last final. Decoding of the file is not in it.
@@ -30,6 +32,14 @@ pub struct Heard {
     pub steps_ms: Vec<f64>,
     /// Latencies of words and finals in audio time.
     pub emissions: Emissions,
+}
+
+/// A word of a final.
+#[derive(Clone, Debug)]
+pub struct HeardWord {
+    pub text: String,
+    pub confidence: f32,
+    pub evidence: Evidence,
 }
 
 /// Hears all recordings of a set, `jobs` at a time; the results are in the order of the clips.
@@ -109,6 +119,11 @@ impl Heard {
                 Event::Final(hypothesis) => {
                     let words = hypothesis.words().iter().map(|word| (hypothesis.word_text(word), word.end));
                     self.emissions.final_(words, now);
+                    self.words.extend(hypothesis.words().iter().map(|word| HeardWord {
+                        text: hypothesis.word_text(word).to_owned(),
+                        confidence: word.confidence,
+                        evidence: word.evidence,
+                    }));
                     if !self.text.is_empty() && !hypothesis.text().is_empty() {
                         self.text.push(' ');
                     }

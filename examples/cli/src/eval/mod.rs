@@ -1,6 +1,7 @@
 //! `linnet eval`: accuracy, speed and latency on recordings with transcripts.
 
 mod measure;
+mod reliability;
 mod report;
 
 use std::{
@@ -11,10 +12,10 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
-use linnet::{Engine, StreamConfig};
+use linnet::{Engine, StreamConfig, transcript::confidence::Evidence};
 
-use crate::{args::Eval, failure::Failure, info::Facts, model, search::Search, set};
-use measure::{Heard, hear_all};
+use crate::{args::Eval, failure::Failure, info::Facts, model, search::Search, set, wer};
+use measure::{Heard, HeardWord, hear_all};
 use report::{Report, Row, Sums};
 
 /// Runs the command.
@@ -32,7 +33,8 @@ pub fn run(args: &Eval) -> Result<ExitCode, Failure> {
     let engine = model::open_for(&args.model)?;
     let search = Search::read(&args.search, &engine)?;
     let chunks = chunks(&engine, args)?;
-    let mut table = args.out.as_ref().map(Texts::create).transpose()?;
+    let mut table = args.out.as_ref().map(|path| Table::create(path, TEXTS)).transpose()?;
+    let mut words = args.words.as_ref().map(|path| Table::create(path, WORDS)).transpose()?;
     let bar = progress(sets.iter().map(|(_, clips)| clips.len()).sum::<usize>() * chunks.len());
 
     let mut report =
@@ -45,9 +47,16 @@ pub fn run(args: &Eval) -> Result<ExitCode, Failure> {
             for (clip, heard) in clips.iter().zip(hear_all(&engine, &search, clips, chunk, args.jobs.into(), &bar)) {
                 match heard {
                     Ok(heard) => {
-                        sums.add(&clip.text, &heard);
+                        let right = right_words(&clip.text, &heard);
+                        sums.add(&clip.text, &heard, &right);
+                        let file = clip.path.display().to_string();
                         if let Some(table) = &mut table {
-                            table.row(&clip.path.display().to_string(), &clip.text, &heard, chunk)?;
+                            table.line(&format!("{file}\t{}\t{}\t{}", clip.text, heard.text, chunk.as_millis()))?;
+                        }
+                        if let Some(words) = &mut words {
+                            for (word, right) in heard.words.iter().zip(right) {
+                                words.word(&file, word, right, chunk)?;
+                            }
                         }
                     }
                     Err(why) => {
@@ -62,11 +71,11 @@ pub fn run(args: &Eval) -> Result<ExitCode, Failure> {
         report.totals.push(Row::new("total", chunk, total));
     }
     bar.finish_and_clear();
-    if let Some(table) = table {
+    for table in [table, words].into_iter().flatten() {
         table.finish()?;
     }
     report.peak_resident_mb = report::peak_resident_mb();
-    report.write(&mut io::stdout().lock(), args.json)?;
+    report.write(&mut io::stdout().lock(), args.json, args.reliability)?;
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -100,23 +109,37 @@ fn progress(clips: usize) -> ProgressBar {
     ProgressBar::new(clips as u64).with_style(style)
 }
 
-/// The table of what was said and heard.
-struct Texts {
+/// Which words of the finals are right.
+fn right_words(said: &str, heard: &Heard) -> Vec<bool> {
+    let words: Vec<String> = heard.words.iter().map(|word| word.text.clone()).collect();
+    wer::right_words(said, &words)
+}
+
+const TEXTS: &str = "file\tref\thyp\tchunk_ms";
+const WORDS: &str = "file\tchunk_ms\tword\tright\tconfidence\tleast\tmean_log\ttokens\tbefore";
+
+/// A file of tab-separated values.
+struct Table {
     name: String,
     out: BufWriter<File>,
 }
 
-impl Texts {
-    fn create(path: &std::path::PathBuf) -> Result<Self, Failure> {
+impl Table {
+    fn create(path: &std::path::Path, header: &str) -> Result<Self, Failure> {
         let name = path.display().to_string();
         let file = File::create(path).map_err(|error| Failure::on(&name, error))?;
-        let mut texts = Self { name, out: BufWriter::new(file) };
-        texts.line("file\tref\thyp\tchunk_ms")?;
-        Ok(texts)
+        let mut table = Self { name, out: BufWriter::new(file) };
+        table.line(header)?;
+        Ok(table)
     }
 
-    fn row(&mut self, file: &str, said: &str, heard: &Heard, chunk: Duration) -> Result<(), Failure> {
-        self.line(&format!("{file}\t{said}\t{}\t{}", heard.text, chunk.as_millis()))
+    fn word(&mut self, file: &str, word: &HeardWord, right: bool, chunk: Duration) -> Result<(), Failure> {
+        let HeardWord { text, confidence, evidence } = word;
+        let (chunk_ms, right) = (chunk.as_millis(), u8::from(right));
+        let Evidence { least, mean_log, tokens, before } = evidence;
+        self.line(&format!(
+            "{file}\t{chunk_ms}\t{text}\t{right}\t{confidence}\t{least}\t{mean_log}\t{tokens}\t{before}"
+        ))
     }
 
     fn line(&mut self, line: &str) -> Result<(), Failure> {

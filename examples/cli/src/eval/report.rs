@@ -7,7 +7,10 @@ use std::{
 
 use serde::Serialize;
 
-use super::measure::Heard;
+use super::{
+    measure::Heard,
+    reliability::{Kept, Reliability, Share},
+};
 use crate::{
     info::{Facts, ms},
     stats::Quantiles,
@@ -23,17 +26,21 @@ pub struct Sums {
     steps_ms: Vec<f64>,
     words_ms: Vec<f64>,
     finals_ms: Vec<f64>,
+    reliability: Reliability,
 }
 
 impl Sums {
-    /// Adds a recording.
-    pub fn add(&mut self, said: &str, heard: &Heard) {
+    /// Adds a recording; `right` says which of its words are.
+    pub fn add(&mut self, said: &str, heard: &Heard, right: &[bool]) {
         self.errors.add(&Errors::of(said, &heard.text));
         self.audio += heard.audio;
         self.cpu += heard.cpu;
         self.steps_ms.extend_from_slice(&heard.steps_ms);
         self.words_ms.extend_from_slice(&heard.emissions.words);
         self.finals_ms.extend_from_slice(&heard.emissions.finals);
+        for (word, &right) in heard.words.iter().zip(right) {
+            self.reliability.add(word.confidence, right);
+        }
     }
 
     /// Adds the recordings of another set.
@@ -44,6 +51,7 @@ impl Sums {
         self.steps_ms.extend_from_slice(&other.steps_ms);
         self.words_ms.extend_from_slice(&other.words_ms);
         self.finals_ms.extend_from_slice(&other.finals_ms);
+        self.reliability.append(&other.reliability);
     }
 }
 
@@ -65,6 +73,12 @@ pub struct Row {
     step_ms: Option<Quantiles>,
     emission_ms: Option<Quantiles>,
     final_ms: Option<Quantiles>,
+    /// Expected calibration error of the words' confidences, 0 to 1.
+    calibration_error: Option<f64>,
+    /// Words by confidence.
+    reliability: Vec<Share>,
+    /// What is kept when less sure words are dropped.
+    kept: Vec<Kept>,
 }
 
 impl Row {
@@ -83,7 +97,30 @@ impl Row {
             step_ms: Quantiles::of(sums.steps_ms),
             emission_ms: Quantiles::of(sums.words_ms),
             final_ms: Quantiles::of(sums.finals_ms),
+            calibration_error: sums.reliability.calibration_error(),
+            reliability: sums.reliability.shares(),
+            kept: sums.reliability.kept(),
         }
+    }
+}
+
+impl Row {
+    fn write_reliability(&self, out: &mut impl Write) -> io::Result<()> {
+        let Some(error) = self.calibration_error else { return Ok(()) };
+        writeln!(out, "\n{} at {:.0} ms: expected calibration error {error:.3}", self.set, self.chunk_ms)?;
+        writeln!(out, "confidence   words  mean   right   kept  right if kept")?;
+        for share in &self.reliability {
+            let Some(kept) = self.kept.iter().find(|kept| kept.least == share.from) else { continue };
+            let to = share.from + 0.1;
+            let (from, words) = (share.from, share.words);
+            let (mean, right) = (share.confidence, 100.0 * share.right);
+            let (kept, better) = (100.0 * kept.kept, 100.0 * kept.right);
+            writeln!(
+                out,
+                "{from:.1} to {to:.1}  {words:>6}  {mean:.2}  {right:>4.0} %  {kept:>3.0} %  {better:>11.0} %"
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -109,11 +146,11 @@ pub fn peak_resident_mb() -> Option<f64> {
 }
 
 impl Report {
-    /// Writes a JSON document or a table.
+    /// Writes a JSON document or a table, with `reliability` one more of the words by confidence.
     ///
     /// # Errors
     /// When it can't be written.
-    pub fn write(&self, out: &mut impl Write, json: bool) -> io::Result<()> {
+    pub fn write(&self, out: &mut impl Write, json: bool, reliability: bool) -> io::Result<()> {
         if json {
             serde_json::to_writer_pretty(&mut *out, self)?;
             return writeln!(out);
@@ -141,7 +178,11 @@ impl Report {
                 quantiles(row.emission_ms, 0),
             )?;
         }
-        writeln!(out, "\nstep and emission: p50/p95/p99; RTF: processor time over audio time, one thread")
+        writeln!(out, "\nstep and emission: p50/p95/p99; RTF: processor time over audio time, one thread")?;
+        if reliability {
+            self.totals.iter().try_for_each(|row| row.write_reliability(out))?;
+        }
+        Ok(())
     }
 }
 
@@ -163,11 +204,11 @@ mod tests {
             ..Heard::default()
         };
         let mut first = Sums::default();
-        first.add("a b c", &heard("a b"));
+        first.add("a b c", &heard("a b"), &[]);
         let mut total = Sums::default();
         total.append(&first);
         let mut second = Sums::default();
-        second.add("d", &heard("d"));
+        second.add("d", &heard("d"), &[]);
         total.append(&second);
         let row = Row::new("total", Duration::from_millis(320), total);
         assert_eq!((row.wer, row.ser, row.rtf), (25.0, 50.0, 0.01));

@@ -44,7 +44,7 @@ pub fn run(args: &Pull) -> Result<(), Failure> {
     let pointer = download.pointer()?;
     download.fetch(&pointer, &checkpoint)?;
     eprintln!("converting {}", checkpoint.display());
-    convert::convert(&checkpoint, None, &target)?;
+    convert::convert(&checkpoint, convert::Parts::default(), &target)?;
     let notice = format!(
         "{} is converted from https://huggingface.co/{} (revision {}).\nWeights by {}, licence {}: {}\n",
         entry.name, entry.repository, entry.revision, entry.attribution, entry.licence, entry.licence_url
