@@ -175,7 +175,8 @@ impl Stream {
         if let Some(gate) = self.endpointer.as_mut().and_then(|endpointer| endpointer.gate.as_mut()) {
             gate.close();
         }
-        self.flush()?;
+        let end = self.endpointer.as_ref().map_or(self.timeline.now(), |e| self.timeline.at(e.now()));
+        self.flush(end)?;
         self.encoder.reset();
         Ok(())
     }
@@ -188,6 +189,6 @@ impl Stream {
         if self.endpointer.as_ref().is_some_and(|endpointer| endpointer.is_closed()) {
             return Ok(());
         }
-        self.flush()
+        self.flush(self.timeline.now())
     }
 }

@@ -13,8 +13,10 @@ pub(super) struct Outbox {
     queue: VecDeque<Queued>,
     interim: Hypothesis,
     interim_waits: bool,
-    /// Text changed after the last interim.
+    /// Text may have changed after the last interim.
     interim_is_due: bool,
+    /// The utterance has had an interim.
+    interim_was_told: bool,
     /// Position at which the last interim was made.
     interim_at: Option<Duration>,
     sequence: u64,
@@ -45,6 +47,7 @@ impl Outbox {
             interim: Hypothesis::roomy(),
             interim_waits: false,
             interim_is_due: false,
+            interim_was_told: false,
             interim_at: None,
             sequence: 0,
             lent: Hypothesis::roomy(),
@@ -56,6 +59,7 @@ impl Outbox {
         self.queue.clear();
         self.interim_waits = false;
         self.interim_is_due = false;
+        self.interim_was_told = false;
         self.interim_at = None;
         self.sequence = 0;
         if let Some(formatter) = &mut self.formatter {
@@ -98,6 +102,7 @@ impl Outbox {
         self.queue.push_back(Queued::Final(hypothesis));
         self.interim_waits = false;
         self.interim_is_due = false;
+        self.interim_was_told = false;
     }
 
     pub(super) fn interim_of(&mut self, assembler: &Assembler, changed: bool, interval: Duration) {
@@ -107,6 +112,12 @@ impl Outbox {
         if !self.interim_is_due || assembler.is_empty() || early {
             return;
         }
+        if self.interim_was_told && self.interim.text() == hypothesis.text() {
+            // The same words cut into other pieces, or a change taken back before it was told.
+            self.interim_is_due = false;
+            return;
+        }
+        self.interim_was_told = true;
         self.sequence += 1;
         let storage = self.interim.written.take();
         self.interim.clone_from(hypothesis);

@@ -78,7 +78,7 @@ impl Stream {
             Endpointer::new(network.clone(), model.features.mel_bins, frame / grid as u32, grid, config.gate)
         });
         Ok(Self {
-            timeline: Timeline { format: config.audio, pushed: 0, base: Duration::ZERO, frame },
+            timeline: Timeline::new(config.audio, frame, &model.features),
             assembler: Assembler::new(frame, model.confidence),
             outbox: Outbox::new(&config.format),
             metrics: Metrics::new(),
@@ -158,16 +158,18 @@ impl Stream {
 
     /// Encodes log-mel frames, and decodes what comes out.
     pub(super) fn encode(&mut self, mel: &[f32]) -> Result<(), Error> {
-        self.step(|encoder, encoded| encoder.push(mel, encoded))
+        self.step(self.timeline.now(), |encoder, encoded| encoder.push(mel, encoded))
     }
 
-    /// Encodes and decodes what the encoder holds back for a whole chunk. It must be reset next.
-    pub(super) fn flush(&mut self) -> Result<(), Error> {
-        self.step(|encoder, encoded| encoder.finish(encoded))
+    /// Encodes and decodes what the encoder holds back for a whole chunk, of audio that ends at `end`. It must be reset
+    /// next.
+    pub(super) fn flush(&mut self, end: Duration) -> Result<(), Error> {
+        self.step(end, |encoder, encoded| encoder.finish(encoded))
     }
 
     fn step(
         &mut self,
+        end: Duration,
         encode: impl FnOnce(&mut dyn Encoder, &mut Vec<f32>) -> Result<usize, EncoderError>,
     ) -> Result<(), Error> {
         let encoding = Instant::now();
@@ -178,7 +180,7 @@ impl Stream {
         }
         let decoding = Instant::now();
         self.metrics.record(Stage::Encoder, decoding - encoding);
-        self.decode();
+        self.decode(end);
         self.metrics.record(Stage::Decode, decoding.elapsed());
         self.metrics.chunks += 1;
         self.metrics.frames += frames as u64;
@@ -186,12 +188,16 @@ impl Stream {
     }
 
     /// Searches the encoder frames at hand, one at a time so that a pause ends an utterance at its own frame whatever
-    /// the chunk.
-    fn decode(&mut self) {
+    /// the chunk. There is no audio behind `end`.
+    fn decode(&mut self, end: Duration) {
         let encoded = std::mem::take(&mut self.buffers.encoded);
         let mut changed = false;
-        for frame in encoded.chunks_exact(self.engine.head().frame_width()) {
-            changed = self.decode_frame(frame, changed);
+        let (first, chunk) = (self.search.frames(), self.encoder.look_ahead() as u64 + 1);
+        for (i, frame) in (0..).zip(encoded.chunks_exact(self.engine.head().frame_width())) {
+            // The audio that the frame's chunk needed: how much was pushed with it must not count.
+            let last_of_chunk = first + (i / chunk + 1) * chunk - 1;
+            let heard = self.timeline.heard_by_frame(last_of_chunk).min(end);
+            changed = self.decode_frame(frame, heard, changed);
         }
         self.buffers.encoded = encoded;
         if self.config.interim_results && self.begun {
@@ -199,14 +205,15 @@ impl Stream {
         }
     }
 
-    /// Returns whether words changed that no event has told yet.
-    fn decode_frame(&mut self, frame: &[f32], mut changed: bool) -> bool {
+    /// Searches a frame that needed the audio up to `heard`. Returns whether words changed that no event has told yet.
+    fn decode_frame(&mut self, frame: &[f32], heard: Duration, mut changed: bool) -> bool {
         self.buffers.decoded.clear();
         self.search.decode(self.engine.head(), frame, &mut self.buffers.decoded);
         self.metrics.tokens += self.buffers.decoded.confirmed.len() as u64;
         changed |= self.assembler.update(&self.buffers.decoded, self.timeline.base, self.engine.tokens());
-        // The last frame of a stream stands for more audio than there was.
-        self.assembler.advance_to(self.timeline.at_frame(self.search.frames()).min(self.timeline.now()));
+        // A frame stands for audio that was not heard yet, the last of a stream for more than there was.
+        let end = self.timeline.at_frame(self.search.frames()).min(heard);
+        self.assembler.advance_to(end);
         self.begin_with_words();
         if let Some(speech_final) = self.word_gap_ended_utterance() {
             self.end_utterance(speech_final);

@@ -116,7 +116,7 @@ pub struct SearchArgs {
     #[arg(long, value_name = "FILE")]
     pub grammar: Option<PathBuf>,
     /// Hypotheses to follow at once. 1 is greedy search.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub beam: u8,
     /// N-gram model to let the beam agree with, as `linnet lm` makes it.
     #[arg(long, value_name = "FILE.arpa")]

@@ -113,8 +113,8 @@ def main():
     hotwords, grammar = ["--hotwords", str(args.hotwords)], ["--grammar", str(args.grammar)]
     ways = {
         "grammar": grammar,
-        "greedy": [],
-        "greedy + hotwords": hotwords,
+        "greedy": ["--beam", "1"],
+        "greedy + hotwords": ["--beam", "1", *hotwords],
         "beam 4": ["--beam", "4"],
         "beam 4 + hotwords": ["--beam", "4", *hotwords],
     }

@@ -22,12 +22,16 @@ pub(super) struct Hypothesis {
     /// Of the text; hypotheses with the same text are the same, however it was cut into pieces.
     pub(super) text_hash: u64,
     pub(super) hotwords: State,
+    /// How much of the score is credit for a hotword under way, to be given back should it fail.
+    pub(super) credit: f32,
     /// What the language model remembers of it.
     pub(super) context: Context,
     /// Where it stands in the grammar; unused by a free one.
     pub(super) places: Vec<Place>,
     /// Whether it may leave the grammar.
     pub(super) free: bool,
+    /// Whether it is among the best without its credit.
+    pub(super) settled: bool,
 }
 
 /// Storage of hypotheses, made once.
@@ -55,6 +59,7 @@ impl Hypothesis {
         self.blank = source.blank;
         self.text_hash = source.text_hash;
         self.hotwords = source.hotwords;
+        self.credit = source.credit;
         self.context = source.context;
         self.places.clone_from(&source.places);
         self.free = source.free;
@@ -68,6 +73,7 @@ impl Hypothesis {
         self.blank = 0.0;
         self.text_hash = EMPTY_TEXT;
         self.hotwords = ROOT;
+        self.credit = 0.0;
         self.context = 0;
         self.places.clear();
         self.free = free;

@@ -52,6 +52,10 @@ const MAX_WIDTH: usize = 64;
 /// Hypotheses outside of the grammar, while there is one.
 const FREE_WIDTH: usize = 2;
 
+/// Hypotheses beyond the width that only credit for a hotword under way keeps, so that many hotwords don't crowd out what
+/// was said.
+const CREDITED_WIDTH: usize = 4;
+
 /// Tokens that may stay unconfirmed. Beyond, hypotheses that differ from the best in the first half of them are dropped.
 const MAX_TAIL: usize = 48;
 
@@ -94,7 +98,28 @@ struct Candidate {
     probability: f32,
     /// Share of the score that the token earned in the grammar.
     reward: f32,
+    /// Share of the score that an unfinished hotword may have to give back.
+    credit: f32,
     free: bool,
+    /// Whether it is among the best without its credit.
+    settled: bool,
+}
+
+/// Places that are left in and out of the grammar.
+struct Room([usize; 2]);
+
+impl Room {
+    fn new(width: usize) -> Self {
+        Self([width, FREE_WIDTH])
+    }
+
+    /// Takes a place if one is left.
+    fn take(&mut self, free: bool) -> bool {
+        let room = &mut self.0[usize::from(free)];
+        let fits = *room > 0;
+        *room = room.saturating_sub(1);
+        fits
+    }
 }
 
 impl Beam {
@@ -103,7 +128,7 @@ impl Beam {
     pub fn new(head: &dyn TransducerHead, tokens: Arc<Tokens>, config: BeamConfig, grammar: Option<Grammar>) -> Self {
         let width = config.width.clamp(1, MAX_WIDTH);
         let config = BeamConfig { width, max_symbols_per_frame: config.max_symbols_per_frame.max(1), ..config };
-        let most = width + FREE_WIDTH;
+        let most = width + FREE_WIDTH + CREDITED_WIDTH;
         let scores = head.vocab_size() + 1;
         let mut search = Self {
             config,
@@ -139,6 +164,7 @@ impl Beam {
                 hypothesis.score += old.finish(hypothesis.hotwords);
             }
             hypothesis.hotwords = ROOT;
+            hypothesis.credit = 0.0;
         }
         self.hotwords = hotwords.filter(|hotwords| !hotwords.is_empty());
         self.sort_beam();
@@ -233,23 +259,24 @@ impl Beam {
         for row in 0..self.expanding.len() {
             self.find_candidates_of(row, limits);
         }
-        self.candidates.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
-        let mut room = [self.config.width, FREE_WIDTH];
-        self.candidates.retain(|candidate| {
-            let room = &mut room[usize::from(candidate.free)];
-            let fits = *room > 0;
-            *room = room.saturating_sub(1);
-            fits
+        self.candidates.sort_unstable_by(|a, b| (b.score - b.credit).total_cmp(&(a.score - a.credit)));
+        let mut room = Room::new(self.config.width);
+        self.candidates.retain_mut(|candidate| {
+            candidate.settled = room.take(candidate.free);
+            candidate.settled || candidate.credit > 0.0
         });
+        let settled = self.candidates.iter().filter(|candidate| candidate.settled).count();
+        self.candidates.sort_unstable_by(|a, b| b.settled.cmp(&a.settled).then(b.score.total_cmp(&a.score)));
+        self.candidates.truncate(settled + CREDITED_WIDTH);
     }
 
-    /// Score of the best hypothesis that ends the frame, in or out of the grammar.
+    /// Score of the best hypothesis that ends the frame, in or out of the grammar, without its credit.
     fn best(&self, free: bool) -> f32 {
         let scores = |indices: &[usize], score: fn(&hypothesis::Hypothesis) -> f32| {
             let of = indices.iter().map(|&index| &self.pool.hypotheses[index]);
             of.filter(|h| h.free == free).map(score).fold(f32::NEG_INFINITY, f32::max)
         };
-        scores(&self.beam, |h| h.score).max(scores(&self.expanding, |h| h.blank))
+        scores(&self.beam, |h| h.score - h.credit).max(scores(&self.expanding, |h| h.blank - h.credit))
     }
 
     fn find_candidates_of(&mut self, row: usize, limits: [f32; 2]) {
@@ -277,7 +304,18 @@ impl Beam {
                 let probability = logarithms[token as usize];
                 let score = hypothesis.score + score;
                 let reward = if rewards { allowed[token as usize].max(0.0) } else { 0.0 };
-                self.candidates.push(Candidate { parent, token, score, probability, reward, free });
+                let credit =
+                    self.hotwords.as_ref().map_or(0.0, |hotwords| hotwords.pending_credit(hypothesis.hotwords, token));
+                self.candidates.push(Candidate {
+                    parent,
+                    token,
+                    score,
+                    probability,
+                    reward,
+                    credit,
+                    free,
+                    settled: true,
+                });
             }
         }
     }
@@ -285,7 +323,7 @@ impl Beam {
     /// Makes hypotheses of the candidates.
     fn spawn(&mut self) {
         self.children.clear();
-        for &Candidate { parent, token, score, probability, reward, free } in &self.candidates {
+        for &Candidate { parent, token, score, probability, reward, credit, free, .. } in &self.candidates {
             let text_hash = hash_on(
                 self.pool.hypotheses[parent].text_hash,
                 self.tokens.piece(token).unwrap_or_default().as_bytes(),
@@ -303,6 +341,7 @@ impl Beam {
             let hypothesis = &mut self.pool.hypotheses[child];
             hypothesis.score = score;
             hypothesis.reward += reward;
+            hypothesis.credit = credit;
             hypothesis.text_hash = text_hash;
             if let Some(hotwords) = &self.hotwords {
                 hotwords.rewrite(hypothesis.hotwords, Some(token), &mut hypothesis.tokens);
@@ -338,19 +377,41 @@ impl Beam {
             self.pool.hypotheses[*twin].score = sum;
             self.pool.give_back(worse);
         }
+        self.prune();
+    }
+
+    /// Keeps the best hypotheses: as many as the beam is wide by what they have settled, and a few more by their credit.
+    fn prune(&mut self) {
         let limits = [false, true].map(|free| self.best(free) - self.config.prune);
+        let hypotheses = &mut self.pool.hypotheses;
+        self.beam.sort_unstable_by(|&a, &b| {
+            let [a, b] = [a, b].map(|index| hypotheses[index].score - hypotheses[index].credit);
+            b.total_cmp(&a)
+        });
+        let mut room = Room::new(self.config.width);
+        let mut first = [true; 2];
+        for &index in &self.beam {
+            let hypothesis = &mut hypotheses[index];
+            // The best of a group stays even if its score is no number.
+            let first = std::mem::take(&mut first[usize::from(hypothesis.free)]);
+            let near = hypothesis.score - hypothesis.credit >= limits[usize::from(hypothesis.free)];
+            hypothesis.settled = (first || near) && room.take(hypothesis.free);
+        }
         self.sort_beam();
-        let mut room = [self.config.width, FREE_WIDTH];
+        let mut credited = CREDITED_WIDTH;
         let pool = &mut self.pool;
         self.beam.retain(|&index| {
             let hypothesis = &pool.hypotheses[index];
-            let group = usize::from(hypothesis.free);
-            // The best of a group stays even if its score is no number.
-            let first = room[group] == [self.config.width, FREE_WIDTH][group];
-            let stays = first || (room[group] > 0 && hypothesis.score >= limits[group]);
-            if stays {
-                room[group] -= 1;
-            } else {
+            let mut stays = hypothesis.settled;
+            if !stays
+                && hypothesis.credit > 0.0
+                && hypothesis.score >= limits[usize::from(hypothesis.free)]
+                && credited > 0
+            {
+                credited -= 1;
+                stays = true;
+            }
+            if !stays {
                 pool.give_back(index);
             }
             stays

@@ -140,6 +140,25 @@ fn a_new_utterance_forgets() {
     assert_eq!(beam.frames(), 6);
 }
 
+/// A hotword that begins like what was said, and is not said after all, costs nothing: what was said is still there.
+#[test]
+fn credit_of_a_failed_hotword_crowds_nothing_out() {
+    let frames = [
+        frame(&[(0, 2.0), (3, 1.0), (BLANK, -5.0)]),
+        frame(&[(1, 2.0), (BLANK, 0.0)]),
+        frame(&[(BLANK, 5.0)]),
+        frame(&[(BLANK, 5.0)]),
+    ];
+    for width in 1..4 {
+        let (head, mut beam) = search(width, &[Hotword::new("dec").with_boost(6.0)], None);
+        assert_eq!(text(&all(&head, &mut beam, &frames)), "ab", "width {width}");
+    }
+    // The same hotword wins where it is heard to its end.
+    let said = [frames[0], frame(&[(4, 1.0), (1, 2.0), (BLANK, -5.0)]), frame(&[(2, 1.0), (BLANK, 0.0)]), frames[3]];
+    let (head, mut beam) = search(1, &[Hotword::new("dec").with_boost(6.0)], None);
+    assert_eq!(text(&all(&head, &mut beam, &said)), "dec");
+}
+
 proptest! {
     /// Whatever the scores are, the search ends, its storage suffices, and no confirmed token is taken back.
     #[test]
@@ -155,7 +174,7 @@ proptest! {
         let (head, mut beam) = search_with(config, &[Hotword::new("abe d"), Hotword::new("dec").sounds_like("deb")], grammar);
         let ids = all(&head, &mut beam, &frames);
         prop_assert!(ids.iter().all(|&id| (id as usize) < PIECES.len()));
-        prop_assert!(beam.alternatives().count() <= width + FREE_WIDTH);
+        prop_assert!(beam.alternatives().count() <= width + FREE_WIDTH + CREDITED_WIDTH);
         prop_assert!(ids.len() <= 3 * frames.len() + 64);
         let _ = beam.parse();
     }

@@ -22,8 +22,8 @@ pub(super) use automaton::{ROOT, State, Step};
 pub struct Hotword {
     /// One or more words, as they are to be written.
     pub phrase: String,
-    /// How much likelier each piece of the phrase becomes, natural logarithm, above 0 and up to 20. Values of 1 to 3
-    /// suit most phrases; from about 5 on the phrase is also heard where it was not said.
+    /// How much likelier each piece of the phrase becomes, natural logarithm, above 0 and up to 20. Values of 0.5 to 1.5
+    /// suit most phrases; from about 2 on in a beam, 5 in greedy search, the phrase is also heard where it was not said.
     pub boost: f32,
     /// Other spellings of how it sounds, in the model's letters: "kin wah" for quinoa. What matches them is written as
     /// the phrase.
@@ -32,7 +32,7 @@ pub struct Hotword {
 
 impl Hotword {
     /// Boost of a phrase that does not ask for another.
-    pub const DEFAULT_BOOST: f32 = 1.5;
+    pub const DEFAULT_BOOST: f32 = 1.0;
 
     /// A phrase with the default boost.
     pub fn new(phrase: impl Into<String>) -> Self {
@@ -152,6 +152,11 @@ impl Hotwords {
     /// What the end of the utterance is worth: the refund of an unfinished match.
     pub(super) fn finish(&self, state: State) -> f32 {
         self.automaton.finish(state)
+    }
+
+    /// What an unfinished match would give back after one more token.
+    pub(super) fn pending_credit(&self, state: State, token: u32) -> f32 {
+        -self.automaton.finish(self.automaton.step(state, token).state)
     }
 
     /// Adds what each token is worth after a state to its score: the credit of a match, the refund of a failed one.
