@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 import augment
+from features import LOG_FLOOR
 from model import halve
 from prepare import open_split
 
@@ -19,6 +20,7 @@ PHONE_ID = {phone: number for number, phone in enumerate(PHONES)}
 SLOT_STEP = 2  # mel frames between the phone targets of one encoder frame
 EMIT_DELAY = 3.0  # mel frames of right context a token has at least before it is emitted
 EMIT_JITTER = 4.0
+NOISE_SHARE = 0.15  # of the examples stand beside noise
 LONGEST_TOKEN = 30  # mel frames of speech assumed before the first token's end
 IGNORE = -100
 UNKNOWN = 255  # phone of a frame in recordings whose alignment has tokens only
@@ -126,8 +128,14 @@ def load_utterances(folder, parts, tokenizer, min_score=-np.inf):
 
 
 def load_noise(folder):
-    index, mel = open_split(folder, "noise")
-    return [mel[row["at"] : row["at"] + row["frames"]] for row in index if row["frames"] > 100]
+    """Log-mel frames of recorded noises, without every fifth, which models/eval/endpoint measures with, and of generated
+    sounds."""
+    noises = []
+    for split in ("noise", "sounds"):
+        index, mel = open_split(folder, split)
+        kept = (row for number, row in enumerate(index) if split == "sounds" or number % 5 != 2)
+        noises += [mel[row["at"] : row["at"] + row["frames"]] for row in kept if row["frames"] > 100]
+    return noises
 
 
 class Batches:
@@ -191,7 +199,26 @@ class Batches:
             phones.append(u.phones[first:last])
             at += last - first
         item = Item(np.concatenate(mels), np.concatenate(tokens), np.concatenate(ends), np.concatenate(phones))
+        if self.rng.random() < NOISE_SHARE:
+            item = self.beside_noise(item)
         return augment.augment(item, self.noises, self.rng) if self.rng.random() < augmented else item
+
+
+    def beside_noise(self, item):
+        """The example after or before a stretch of noise without words, or the noise alone: without these a transducer
+        that has heard many single words finds some in every knock."""
+        noise = self.noises[self.rng.integers(len(self.noises))]
+        length = min(int(self.rng.integers(80, 400)), len(noise))
+        at = self.rng.integers(len(noise) - length + 1)
+        noise = noise[at : at + length].astype(np.float32)
+        loudness = [np.log(np.mean(np.exp(mel)) + 1e-9) for mel in (item.mel, noise)]
+        noise = np.maximum(noise + loudness[0] - loudness[1] - self.rng.uniform(-1, 5), LOG_FLOOR)
+        unknown = np.full(length, UNKNOWN, np.uint8)
+        if self.rng.random() < 0.3:
+            return Item(noise, item.tokens[:0], item.ends[:0], unknown)
+        if self.rng.random() < 0.5:
+            return Item(np.concatenate([noise, item.mel]), item.tokens, item.ends + length, np.concatenate([unknown, item.phones]))
+        return Item(np.concatenate([item.mel, noise]), item.tokens, item.ends, np.concatenate([item.phones, unknown]))
 
 
 def emission_frames(ends, frames, rng):
@@ -216,7 +243,7 @@ def ctc_labels(tokens, emissions, frames, blank):
 def collate(items, blank, rng):
     frames = [len(item.mel) for item in items]
     encoder = [encoder_frames(n) for n in frames]
-    longest, most = max(encoder), max(len(item.tokens) for item in items)
+    longest, most = max(encoder), max(1, *(len(item.tokens) for item in items))
     features = np.zeros((len(items), max(frames), items[0].mel.shape[1]), np.float32)
     tokens = np.full((len(items), most), 0, np.int64)
     emissions = np.full((len(items), most), 0, np.int64)

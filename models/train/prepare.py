@@ -3,7 +3,7 @@
 
     prepare.py --corpus CORPUS --out DATA [--extra NAME --manifest FILE]
 
-Writes DATA/{train,dev,noise}.f16 (frames x 80, float16, all utterances one after the other), DATA/{split}.json
+Writes DATA/{train,dev,noise,sounds}.f16 (frames x 80, float16, all utterances one after the other), DATA/{split}.json
 (path, first frame, frames, text of each) and DATA/tokens.model (SentencePiece unigram, 128 pieces, a-z and ').
 Parts for further recordings (synthetic speech) are added with --extra, which leaves the token model alone.
 """
@@ -19,6 +19,7 @@ import soundfile as sf
 import torch
 
 from align import plan
+from endpoint.sounds import RATE, sound
 from features import MEL_BANDS, log_mel
 from text import normalise
 
@@ -57,6 +58,21 @@ def train_tokens(texts, out):
     )
 
 
+def write_sounds(out, count=240, seed=1):
+    """Generated sounds of 4 to 12 s that are no speech, with levels of their own."""
+    rng = np.random.default_rng(seed)
+    index, at = [], 0
+    with open(out / "sounds.f16", "wb") as to:
+        for number in range(count):
+            samples = sound(rng, int(RATE * rng.uniform(4, 12))) * 10 ** rng.uniform(-3, -1)
+            mel = log_mel(torch.from_numpy(samples.astype(np.float32))).to(torch.float16).numpy()
+            to.write(mel.tobytes())
+            index.append({"path": f"sounds/{number}", "at": at, "frames": len(mel), "text": "", "speaker": ""})
+            at += len(mel)
+    json.dump(index, open(out / "sounds.json", "w"))
+    return at / 360_000
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True)
@@ -79,6 +95,7 @@ def main():
     noise = [(r["path"], "", "") for r in manifest if r["split"] == "noise"]
     for name, rows in (("dev", dev), ("noise", noise), ("train", train)):
         print(name, round(write_split(args.corpus, args.out, name, rows), 2), "h", flush=True)
+    print("sounds", round(write_sounds(args.out), 2), "h", flush=True)
 
 
 if __name__ == "__main__":
