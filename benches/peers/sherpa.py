@@ -111,7 +111,8 @@ def compare(arguments, python, files: pathlib.Path, chunk_ms: int) -> list:
     model = prepare(python, arguments.shape, chunk_ms, files)
     sherpa = [python, HERE / "sherpa_worker.py", "--model", model, "--list", files]
     sherpa += ["--precision", arguments.precision]
-    linnet = [arguments.linnet, "eval", arguments.dir, "--json", "--chunk-ms", chunk_ms, "--limit", arguments.limit]
+    # Greedy search, as the other engine.
+    linnet = [arguments.linnet, "eval", arguments.dir, "--json", "--beam", "1", "--chunk-ms", chunk_ms, "--limit", arguments.limit]
     if arguments.model:
         linnet += ["--model", arguments.model]
     ours, theirs = [], []
