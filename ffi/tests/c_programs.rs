@@ -12,7 +12,8 @@ use std::{
 use common::{CLIP, Library, compile, compiler_takes, model, output_of, root};
 use linnet::{AudioFormat, Engine, audio::AudioFile};
 
-const PROGRAMS: [&str; 6] = ["recognize.c", "misuse.c", "threads.c", "live.c", "cycles.c", "recognize.cpp"];
+const PROGRAMS: [&str; 7] =
+    ["recognize.c", "settings.c", "misuse.c", "threads.c", "live.c", "cycles.c", "recognize.cpp"];
 
 const SANITIZERS: &[&str] = &["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"];
 
@@ -49,6 +50,7 @@ fn programs_pass_with_the_shared_library() {
                 let growth = output_of(Command::new(program).arg(model()).arg("200"));
                 println!("growth of resident memory over 200 cycles: {} KiB", growth.trim());
             }
+            "settings.c" => drop(output_of(Command::new(program).arg(model()).arg(root().join(CLIP)))),
             _ => drop(output_of(Command::new(program).arg(model()))),
         }
     }
@@ -70,6 +72,7 @@ fn programs_pass_under_sanitizers() {
         let program = compile(source, Library::Shared, SANITIZERS, "sanitized");
         match source {
             "recognize.c" => check_recognize(program),
+            "settings.c" => drop(output_of(Command::new(program).arg(model()).arg(root().join(CLIP)))),
             _ => drop(output_of(Command::new(program).arg(model()))),
         }
     }
