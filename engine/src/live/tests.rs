@@ -577,9 +577,9 @@ fn changes_of_the_host_are_made_before_the_audio_that_comes_next() {
     assert!(session.written.ends_with('.'), "{:?}", session.written);
 
     let said = session.seen.len();
-    remote.set_grammar(Some(engine().grammar("#JSGF V1.0; public <any> = <GARBAGE>;").unwrap()));
+    remote.set_grammar(Some(engine().grammar("#JSGF V1.0;\npublic <any> = <GARBAGE>;").unwrap()));
     remote.set_grammar(None);
-    remote.set_grammar(Some(engine().grammar("#JSGF V1.0; public <all> = <GARBAGE>;").unwrap()));
+    remote.set_grammar(Some(engine().grammar("#JSGF V1.0;\npublic <all> = <GARBAGE>;").unwrap()));
     session.play(&samples);
     remote.finalize();
     session.settle();
