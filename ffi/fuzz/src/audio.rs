@@ -34,7 +34,11 @@ pub fn run(data: &[u8]) {
         Rate::Any(rate) => rate,
     };
     let channels = u32::from(input.channels % 9);
-    if input.whole { transcribe(samples, input.floats, rate_hz, channels) } else { stream(samples, &input, rate_hz, channels) }
+    if input.whole {
+        transcribe(samples, input.floats, rate_hz, channels)
+    } else {
+        stream(samples, &input, rate_hz, channels)
+    }
 }
 
 /// Values of the bytes; every bit pattern of an `f32` is one.
@@ -55,7 +59,13 @@ fn transcribe(bytes: &[u8], as_floats: bool, rate_hz: u32, channels: u32) {
         // SAFETY: there are this many frames, and the handle can be written; null stands for the defaults.
         unsafe {
             linnet_transcribe_f32(
-                engine(), samples.as_ptr(), frames, rate_hz, channels, std::ptr::null(), &mut transcript,
+                engine(),
+                samples.as_ptr(),
+                frames,
+                rate_hz,
+                channels,
+                std::ptr::null(),
+                &mut transcript,
             )
         }
     } else {
@@ -64,7 +74,13 @@ fn transcribe(bytes: &[u8], as_floats: bool, rate_hz: u32, channels: u32) {
         // SAFETY: as above.
         unsafe {
             linnet_transcribe_i16(
-                engine(), samples.as_ptr(), frames, rate_hz, channels, std::ptr::null(), &mut transcript,
+                engine(),
+                samples.as_ptr(),
+                frames,
+                rate_hz,
+                channels,
+                std::ptr::null(),
+                &mut transcript,
             )
         }
     };

@@ -97,7 +97,8 @@ const MOST_CALLS: usize = 48;
 
 impl Host {
     fn handle(&self, handle: Handle) -> u64 {
-        let given = |index: u8| self.given.get(usize::from(index) % self.given.len().max(1)).map_or(0, |given| given.handle);
+        let given =
+            |index: u8| self.given.get(usize::from(index) % self.given.len().max(1)).map_or(0, |given| given.handle);
         match handle {
             Handle::Given(index) => given(index),
             Handle::Changed(index, bits) => given(index) ^ bits,
@@ -131,7 +132,13 @@ impl Host {
     /// The status of a call that takes audio.
     fn expect_audio(&mut self, handle: u64) -> linnet_status_t {
         match self.find(handle, Kind::Stream) {
-            Some(Given { freed: false, finished, .. }) => if *finished { LINNET_ERROR_FINISHED } else { LINNET_OK },
+            Some(Given { freed: false, finished, .. }) => {
+                if *finished {
+                    LINNET_ERROR_FINISHED
+                } else {
+                    LINNET_OK
+                }
+            }
             _ => LINNET_ERROR_INVALID_HANDLE,
         }
     }
@@ -173,8 +180,7 @@ impl Host {
             Call::NewGrammar(pointer) => {
                 let source = c"#JSGF V1.0;\npublic <r> = a{x} (b | one)*;".as_ptr();
                 // SAFETY: the source ends with a zero; the pointer can be written, or must be refused.
-                let status =
-                    unsafe { linnet_grammar_new(engine(), source, std::ptr::null(), pointer.of(&mut handle)) };
+                let status = unsafe { linnet_grammar_new(engine(), source, std::ptr::null(), pointer.of(&mut handle)) };
                 self.take(sound(status), handle, Kind::Grammar, pointer);
             }
             Call::Transcribe(pointer) => {
@@ -182,7 +188,13 @@ impl Host {
                 // SAFETY: there are this many; the pointer can be written, or must be refused.
                 let status = unsafe {
                     linnet_transcribe_i16(
-                        engine(), samples.as_ptr(), 320, 16_000, 1, std::ptr::null(), pointer.of(&mut handle),
+                        engine(),
+                        samples.as_ptr(),
+                        320,
+                        16_000,
+                        1,
+                        std::ptr::null(),
+                        pointer.of(&mut handle),
                     )
                 };
                 self.take(sound(status), handle, Kind::Transcript, pointer);
@@ -344,7 +356,8 @@ impl Host {
                 let mut rejected: linnet_rejected_hotword_t = unsafe { std::mem::zeroed() };
                 rejected.size = size_of_val(&rejected);
                 // SAFETY: the pointer is to a whole struct, or must be refused.
-                let status = unsafe { linnet_hotwords_rejected(self.handle(hotwords), index, pointer.of(&mut rejected)) };
+                let status =
+                    unsafe { linnet_hotwords_rejected(self.handle(hotwords), index, pointer.of(&mut rejected)) };
                 assert_ne!(sound(status), LINNET_OK, "none of these are rejected");
             }
             Call::Device(devices, index) => {

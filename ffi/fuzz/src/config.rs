@@ -140,9 +140,8 @@ fn stream(fields: &Fields, format: Option<&Fields>) {
     }
     let mut transcript = 1;
     // SAFETY: as above; there are no samples.
-    let status = sound(unsafe {
-        linnet_transcribe_i16(engine(), std::ptr::null(), 0, 16_000, 1, room.get(), &mut transcript)
-    });
+    let status =
+        sound(unsafe { linnet_transcribe_i16(engine(), std::ptr::null(), 0, 16_000, 1, room.get(), &mut transcript) });
     assert_eq!(status == LINNET_OK, transcript != 0);
     assert_eq!(linnet_transcript_free(transcript), LINNET_OK);
 }
@@ -242,8 +241,38 @@ fn grammar(source: &CString, config: Option<&Fields>) {
 /// A grammar that is put together from the parts of the language, so that most are nearly right.
 fn menu(rules: &[Rule], reward: i8) {
     const PARTS: [&str; 32] = [
-        "a", "b", "one", "<r0>", "<r1>", "<r2>", "(", ")", "[", "]", "*", "+", "|", "{slot}", "{slot=x}", "/2/", "/0/",
-        "<GARBAGE>", "<NULL>", "<VOID>", "\"a b\"", "é", ";", "=", "{", "/", "1.5", "//x\n", "/*", "*/", "\\", "c d",
+        "a",
+        "b",
+        "one",
+        "<r0>",
+        "<r1>",
+        "<r2>",
+        "(",
+        ")",
+        "[",
+        "]",
+        "*",
+        "+",
+        "|",
+        "{slot}",
+        "{slot=x}",
+        "/2/",
+        "/0/",
+        "<GARBAGE>",
+        "<NULL>",
+        "<VOID>",
+        "\"a b\"",
+        "é",
+        ";",
+        "=",
+        "{",
+        "/",
+        "1.5",
+        "//x\n",
+        "/*",
+        "*/",
+        "\\",
+        "c d",
     ];
     let mut source = String::from("#JSGF V1.0;\n");
     for (number, rule) in rules.iter().take(6).enumerate() {

@@ -4,9 +4,7 @@ use std::{ffi::CStr, sync::OnceLock};
 
 use linnet::model::{
     checkpoint::Checkpoint,
-    config::{
-        Activation, EncoderConfig, EndpointConfig, FeatureConfig, JoinerConfig, ModelConfig, PredictorConfig,
-    },
+    config::{Activation, EncoderConfig, EndpointConfig, FeatureConfig, JoinerConfig, ModelConfig, PredictorConfig},
     pack::pack,
     tokens::Tokens,
 };
