@@ -1,15 +1,17 @@
 /* Linnet: embedded streaming speech recognition. The C ABI.
  *
  * An engine is an opened model; a stream is the state of one audio stream, which the host drives; a live session is one
- * that the library drives on threads of its own; a transcript is what a whole recording said. Each is a handle: a number, zero when there is none. A handle that was freed, is of another kind, or never was one is
- * recognized, and the call returns LINNET_ERROR_INVALID_HANDLE.
+ * that the library drives on threads of its own; a transcript is what a whole recording said. Hotwords and grammars tell
+ * what may be said. Each is a handle: a number, zero when there is none. A handle that was freed, is of another kind, or
+ * never was one is recognized, and the call returns LINNET_ERROR_INVALID_HANDLE.
  *
  * Calls return a status; linnet_last_error tells in words what failed last in this thread. Nothing unwinds or longjmps
  * out of the library: a defect is returned as LINNET_ERROR_INTERNAL, except by a library built with panic=abort (the
  * profile `embedded`), where it ends the process.
  *
  * Any function may be called by any thread at any time. Calls on one stream take turns; all others run side by side. Only
- * live sessions have threads of the library, and only they call back, where the host gave them a function.
+ * live sessions have threads of the library. The library calls back where the host gave it a function: of a session, for
+ * its events, and for the log (linnet_log).
  *
  * Structs that start with `size` are versioned by it: set it to sizeof before every call. Strings are UTF-8 and end with
  * a zero. What a call hands out through pointers is borrowed from the handle it was called with. Audio is interleaved;

@@ -1,5 +1,6 @@
 //! The fuzz targets of `fuzz`, without a fuzzer: every seed, and thousands of inputs that are made of them by chance, the
-//! same ones each time. `LINNET_FUZZ_RUNS` sets another number of inputs for each target.
+//! same ones each time. `LINNET_FUZZ_RUNS` sets another number of inputs for each target; `LINNET_FUZZ_SEEDS` names a folder
+//! to write the seeds to, for a fuzzer.
 
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
@@ -46,6 +47,13 @@ fn run(name: &str) {
     let (_, target, seeds) = TARGETS.into_iter().find(|target| target.0 == name).unwrap();
     let (seeds, mut random) = (seeds(), fastrand::Rng::with_seed(20_26));
     assert!(!seeds.is_empty());
+    if let Some(folder) = std::env::var_os("LINNET_FUZZ_SEEDS") {
+        let folder = std::path::PathBuf::from(folder).join(name);
+        std::fs::create_dir_all(&folder).unwrap();
+        for (number, seed) in seeds.iter().enumerate() {
+            std::fs::write(folder.join(format!("seed-{number}")), seed).unwrap();
+        }
+    }
     let began = Instant::now();
     let made = (0..runs).map(|_| input(&mut random, &seeds));
     for bytes in seeds.iter().cloned().chain(made) {
