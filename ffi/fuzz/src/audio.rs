@@ -23,7 +23,7 @@ enum Rate {
 }
 
 /// Most frames of one input.
-const MOST_FRAMES: usize = 8192;
+const MOST_FRAMES: usize = 4096;
 
 pub fn run(data: &[u8]) {
     let mut source = Unstructured::new(data);
