@@ -564,8 +564,7 @@ fn changes_of_the_host_are_made_before_the_audio_that_comes_next() {
     session.settle();
     let remote = session.remote();
     remote.set_policy(Policy { endpointing: None, ..Policy::default() });
-    let mut format = FormatConfig::default();
-    format.punctuate = true;
+    let format = FormatConfig { punctuate: true, ..FormatConfig::default() };
     remote.set_format(format);
     remote.set_hotwords(Some(engine().hotwords(&[Hotword::new("quilter")])));
     session.play(&samples);

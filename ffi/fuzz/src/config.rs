@@ -1,4 +1,5 @@
 //! Structs of settings with any size and any bytes in them, and strings and arrays of any kind that they point to.
+#![allow(clippy::single_range_in_vec_init, reason = "lists of places in a struct, of which some have one")]
 
 use std::ffi::{CString, c_char};
 
@@ -54,8 +55,7 @@ struct Rule {
 struct Room(Vec<u64>);
 
 impl Room {
-    /// The struct as its init function makes it, changed as the input says. Fields from `keep_from` to `keep_to` (bytes) hold
-    /// pointers and stay.
+    /// The struct as its init function makes it, changed as the input says, but for the bytes that are `pointers`.
     fn new<T: Copy>(defaults: &T, fields: &Fields, pointers: &[std::ops::Range<usize>]) -> Self {
         let mut room = vec![0u64; 1024];
         let right = size_of::<T>();
