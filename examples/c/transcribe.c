@@ -20,7 +20,7 @@ static void check(linnet_status_t status, const char *what) {
 static void transcribe_file(linnet_engine_t engine, const char *path) {
     linnet_transcript_t transcript;
     linnet_event_t event = {.size = sizeof event};
-    check(linnet_transcribe_file(engine, path, &transcript), path);
+    check(linnet_transcribe_file(engine, path, NULL, &transcript), path);
     check(linnet_transcript_get(transcript, &event), path);
     printf("%s\n", event.text);
     for (size_t i = 0; i < event.words_len; i++) {

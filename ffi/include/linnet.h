@@ -1,15 +1,17 @@
 /* Linnet: embedded streaming speech recognition. The C ABI.
  *
  * An engine is an opened model; a stream is the state of one audio stream, which the host drives; a live session is one
- * that the library drives on threads of its own; a transcript is what a whole recording said. Each is a handle: a number, zero when there is none. A handle that was freed, is of another kind, or never was one is
- * recognized, and the call returns LINNET_ERROR_INVALID_HANDLE.
+ * that the library drives on threads of its own; a transcript is what a whole recording said. Hotwords and grammars tell
+ * what may be said. Each is a handle: a number, zero when there is none. A handle that was freed, is of another kind, or
+ * never was one is recognized, and the call returns LINNET_ERROR_INVALID_HANDLE.
  *
  * Calls return a status; linnet_last_error tells in words what failed last in this thread. Nothing unwinds or longjmps
  * out of the library: a defect is returned as LINNET_ERROR_INTERNAL, except by a library built with panic=abort (the
  * profile `embedded`), where it ends the process.
  *
  * Any function may be called by any thread at any time. Calls on one stream take turns; all others run side by side. Only
- * live sessions have threads of the library, and only they call back, where the host gave them a function.
+ * live sessions have threads of the library. The library calls back where the host gave it a function: of a session, for
+ * its events, and for the log (linnet_log).
  *
  * Structs that start with `size` are versioned by it: set it to sizeof before every call. Strings are UTF-8 and end with
  * a zero. What a call hands out through pointers is borrowed from the handle it was called with. Audio is interleaved;
@@ -30,7 +32,77 @@
  * Version of the ABI that this header describes. It changes only when a program has to be compiled again; functions
  * and trailing fields of structs may be added without.
  */
-#define LINNET_ABI_VERSION 1
+#define LINNET_ABI_VERSION 2
+
+/**
+ * No messages.
+ */
+#define LINNET_LOG_OFF 0
+
+/**
+ * Defects of the library.
+ */
+#define LINNET_LOG_ERROR 1
+
+/**
+ * Trouble that the library gets over: lost microphones, damaged audio files.
+ */
+#define LINNET_LOG_WARN 2
+
+/**
+ * What was opened, and how live sessions go.
+ */
+#define LINNET_LOG_INFO 3
+
+/**
+ * Every call that failed, and details.
+ */
+#define LINNET_LOG_DEBUG 4
+
+/**
+ * Runs of three digits or more are written as `****`.
+ */
+#define LINNET_REDACT_NUMBERS 1
+
+/**
+ * Everything with a digit is written as `****`.
+ */
+#define LINNET_REDACT_ALL_NUMBERS 2
+
+/**
+ * Numbers of payment cards (13 to 19 digits with a valid check digit) are written as `****`.
+ */
+#define LINNET_REDACT_CARDS 4
+
+/**
+ * Social security numbers (nine digits) are written as `****`.
+ */
+#define LINNET_REDACT_SSN 8
+
+/**
+ * Conversation: the default.
+ */
+#define LINNET_PRESET_CONVERSATION 0
+
+/**
+ * Short commands to a device, answered at once.
+ */
+#define LINNET_PRESET_COMMAND 1
+
+/**
+ * Text that is thought about while it is spoken.
+ */
+#define LINNET_PRESET_DICTATION 2
+
+/**
+ * Orders with hesitations, in the noise of engines and kitchens.
+ */
+#define LINNET_PRESET_DRIVE_THRU 3
+
+/**
+ * Calls: quick turns, numbers said in groups.
+ */
+#define LINNET_PRESET_PHONE 4
 
 /**
  * The host pushes the audio, for example from its own audio callback: linnet_live_push_f32 and linnet_live_push_i16.
@@ -196,6 +268,12 @@ typedef int32_t linnet_state_t;
 #endif // __cplusplus
 
 /**
+ * What takes the library's messages. `level` is a LINNET_LOG_ constant; `target` tells the part of the library. Both
+ * strings are UTF-8, zero-terminated, and borrowed until the function returns.
+ */
+typedef void (*linnet_log_callback_t)(void *user_data, uint32_t level, const char *target, const char *message);
+
+/**
  * A model that is ready to recognize. Zero is none. Any number of threads may use it at the same time.
  */
 typedef uint64_t linnet_engine_t;
@@ -255,6 +333,158 @@ typedef struct linnet_engine_info_t {
 } linnet_engine_info_t;
 
 /**
+ * A phrase that is expected. Its layout stays as it is for an ABI version.
+ */
+typedef struct linnet_hotword_t {
+    /**
+     * One or more words, as they are to be written: UTF-8, zero-terminated.
+     */
+    const char *phrase;
+    /**
+     * How much likelier each piece of the phrase becomes, natural logarithm: above 0 and at most 20; 0 takes the default,
+     * 1.5. Values of 1 to 3 suit most phrases; from about 5 on the phrase is also heard where it was not said.
+     */
+    float boost;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
+    /**
+     * Other spellings of how it sounds, such as "kin wah" for quinoa: UTF-8, zero-terminated. What matches them is
+     * written as the phrase. Null where there are none.
+     */
+    const char *const *sounds_like;
+    /**
+     * Number of `sounds_like`.
+     */
+    size_t sounds_like_len;
+} linnet_hotword_t;
+
+/**
+ * A compiled set of hotwords, for any number of streams and sessions of its engine. Zero is none. Any number of threads
+ * may use it at the same time.
+ */
+typedef uint64_t linnet_hotwords_t;
+
+/**
+ * A phrase, or one of its spellings, that is not listened for. Set `size` before the call that fills it. Strings are
+ * borrowed from the hotwords.
+ */
+typedef struct linnet_rejected_hotword_t {
+    /**
+     * sizeof(linnet_rejected_hotword_t).
+     */
+    size_t size;
+    /**
+     * The phrase: UTF-8, zero-terminated.
+     */
+    const char *phrase;
+    /**
+     * The spelling that was rejected: the phrase itself, or one of those that it sounds like. Zero-terminated.
+     */
+    const char *spelling;
+    /**
+     * Why, in words. Zero-terminated.
+     */
+    const char *reason;
+} linnet_rejected_hotword_t;
+
+/**
+ * The state of one audio stream. Zero is none.
+ *
+ * Any thread may call at any time: calls on one stream take turns, calls on different streams run side by side.
+ */
+typedef uint64_t linnet_stream_t;
+
+/**
+ * A live session. Zero is none. Any thread may call at any time.
+ */
+typedef uint64_t linnet_live_t;
+
+/**
+ * Settings of a grammar. Set `size`, fill the rest with linnet_grammar_config_init, and change what is needed.
+ */
+typedef struct linnet_grammar_config_t {
+    /**
+     * sizeof(linnet_grammar_config_t).
+     */
+    size_t size;
+    /**
+     * Margin below which an utterance counts as not said in the grammar; -INFINITY rejects none. Default -0.6.
+     */
+    float rejection;
+    /**
+     * What each letter of the grammar's words earns, natural logarithm, -100 to 100: more hears more words, 0 only those
+     * that the model is sure of. Default 1.
+     */
+    float letter_reward;
+} linnet_grammar_config_t;
+
+/**
+ * A compiled grammar, for any number of streams and sessions of its engine. Zero is none. Any number of threads may use
+ * it at the same time.
+ */
+typedef uint64_t linnet_grammar_t;
+
+/**
+ * Words that are written for others. Its layout stays as it is for an ABI version.
+ */
+typedef struct linnet_replacement_t {
+    /**
+     * What is said, in lower case: UTF-8, zero-terminated.
+     */
+    const char *said;
+    /**
+     * What is written for it; empty for nothing. UTF-8, zero-terminated.
+     */
+    const char *written;
+} linnet_replacement_t;
+
+/**
+ * How words are written. Set `size`, fill the rest with linnet_format_config_init, and change what is needed.
+ *
+ * The recognizer's own words (`text` of an event) stay as they are; what is set here shows in `written`.
+ */
+typedef struct linnet_format_config_t {
+    /**
+     * sizeof(linnet_format_config_t).
+     */
+    size_t size;
+    /**
+     * Whether numbers are written in digits, "twenty five" as 25: 1 or 0. Default 0.
+     */
+    uint32_t numerals;
+    /**
+     * Also money, times, dates, telephone numbers, units, spelled letters and sites: 1 or 0. Default 0.
+     */
+    uint32_t smart;
+    /**
+     * Capitals where English wants them, and a full stop where a pause ended an utterance: 1 or 0. Default 0.
+     */
+    uint32_t punctuate;
+    /**
+     * Whether profane words are written as `****`: 1 or 0. Default 0.
+     */
+    uint32_t profanity_filter;
+    /**
+     * Numbers to hide: the sum of LINNET_REDACT_ constants. Default 0.
+     */
+    uint32_t redact;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
+    /**
+     * Words to write instead of others. Default null.
+     */
+    const struct linnet_replacement_t *replacements;
+    /**
+     * Number of `replacements`. Default 0.
+     */
+    size_t replacements_len;
+} linnet_format_config_t;
+
+/**
  * Settings of one stream. Set `size`, fill the rest with linnet_stream_config_init, and change what is needed.
  */
 typedef struct linnet_stream_config_t {
@@ -297,14 +527,85 @@ typedef struct linnet_stream_config_t {
      * Most tokens that one encoder frame may emit: 1 to 64. Default 5.
      */
     uint32_t max_symbols_per_frame;
+    /**
+     * Whether the model may shorten the silence of `endpoint_ms` to 0.4 or lengthen it to 1.8 of its length: 1 or 0.
+     * Default 1.
+     */
+    uint32_t adaptive_endpointing;
+    /**
+     * Least silence after words that something is likely to follow, in milliseconds. Default 1200.
+     */
+    uint32_t unfinished_ms;
+    /**
+     * Gap between words that ends the utterance, whatever is heard in it, in milliseconds; 0 for never. Default 0.
+     */
+    uint32_t utterance_end_ms;
+    /**
+     * Whether the encoder rests in silence: 1 or 0. Default 1.
+     */
+    uint32_t gate;
+    /**
+     * Hypotheses that the search follows, 1 to 64: 1 is greedy search; more are more accurate and cost more. A grammar
+     * takes 32 at least. Default 1.
+     */
+    uint32_t beam_width;
+    /**
+     * Most other hypotheses that a final tells of, 0 to 64; they come from the beam. Default 0.
+     */
+    uint32_t alternatives;
+    /**
+     * What to listen for; zero for nothing in particular. Default 0.
+     */
+    linnet_hotwords_t hotwords;
+    /**
+     * What can be said; zero for anything. Default 0.
+     */
+    linnet_grammar_t grammar;
+    /**
+     * How words are written; null for as the model spells them. Default null.
+     */
+    const struct linnet_format_config_t *format;
 } linnet_stream_config_t;
 
 /**
- * The state of one audio stream. Zero is none.
+ * When utterances end. Set `size`, fill the rest with linnet_policy_init, and change what is needed.
  *
- * Any thread may call at any time: calls on one stream take turns, calls on different streams run side by side.
+ * Three rules, of which the first that applies ends the utterance: silence (`endpoint_ms`), a gap between words
+ * (`utterance_end_ms`), and length (`max_utterance_ms`).
  */
-typedef uint64_t linnet_stream_t;
+typedef struct linnet_policy_t {
+    /**
+     * sizeof(linnet_policy_t).
+     */
+    size_t size;
+    /**
+     * Silence after speech that ends the utterance, in milliseconds; 0 for never.
+     */
+    uint32_t endpoint_ms;
+    /**
+     * Whether the model may shorten that silence to 0.4 or lengthen it to 1.8 of its length, by how finished the
+     * utterance sounds: 1 or 0.
+     */
+    uint32_t adaptive;
+    /**
+     * Least silence after words that something is likely to follow ("with", "the", a number), in milliseconds. English
+     * models only.
+     */
+    uint32_t unfinished_ms;
+    /**
+     * Gap between words that ends the utterance, whatever is heard in it, in milliseconds; 0 for never.
+     */
+    uint32_t utterance_end_ms;
+    /**
+     * Longest utterance in milliseconds: a final event is made at the next pause between words after it; 0 sets no
+     * limit.
+     */
+    uint32_t max_utterance_ms;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
+} linnet_policy_t;
 
 /**
  * One word of an event. Its layout stays as it is for an ABI version.
@@ -335,6 +636,58 @@ typedef struct linnet_word_t {
      */
     uint32_t reserved;
 } linnet_word_t;
+
+/**
+ * A slot of a grammar that an utterance filled. Its layout stays as it is for an ABI version.
+ */
+typedef struct linnet_slot_t {
+    /**
+     * Name of the slot: UTF-8, zero-terminated. Borrowed as the event is.
+     */
+    const char *name;
+    /**
+     * Value of its tag in the grammar, or the words that were said: UTF-8, zero-terminated. Borrowed as the event is.
+     */
+    const char *value;
+    /**
+     * Where it starts in the stream.
+     */
+    uint64_t start_ms;
+    /**
+     * Where it ends in the stream.
+     */
+    uint64_t end_ms;
+    /**
+     * How sure the value is among all readings in the grammar, 0 to 1.
+     */
+    float confidence;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
+} linnet_slot_t;
+
+/**
+ * Another hypothesis of a finished utterance. Its layout stays as it is for an ABI version.
+ */
+typedef struct linnet_alternative_t {
+    /**
+     * Its words: UTF-8, zero-terminated. Borrowed as the event is.
+     */
+    const char *text;
+    /**
+     * Bytes of `text` without the zero.
+     */
+    size_t text_len;
+    /**
+     * Logarithm of its probability relative to the others.
+     */
+    float score;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
+} linnet_alternative_t;
 
 /**
  * Something that happened in a stream, or a transcript. Set `size` before the call that fills it.
@@ -399,6 +752,59 @@ typedef struct linnet_event_t {
      * Of LINNET_EVENT_STATE: the new state; LINNET_STATE_NONE in all others.
      */
     linnet_state_t state;
+    /**
+     * The words as the stream's format writes them, "twenty five" as 25; the same as `text` where there is no format.
+     * UTF-8, zero-terminated, never null.
+     */
+    const char *written;
+    /**
+     * Bytes of `written` without the zero.
+     */
+    size_t written_len;
+    /**
+     * The written words with times and confidences, of which one may stand for several of `words` and hold spaces; null
+     * where there are none.
+     */
+    const struct linnet_word_t *written_words;
+    /**
+     * Number of `written_words`.
+     */
+    size_t written_words_len;
+    /**
+     * Of a final of a stream with a grammar: the name of the public rule that was said. Null where nothing fits, and
+     * where there is no grammar. UTF-8, zero-terminated.
+     */
+    const char *intent;
+    /**
+     * The slots that were filled, in the order of the words; null where there are none.
+     */
+    const struct linnet_slot_t *slots;
+    /**
+     * Number of `slots`.
+     */
+    size_t slots_len;
+    /**
+     * Hypotheses of the whole utterance, the best first, as many as the stream asks for; null where there are none.
+     */
+    const struct linnet_alternative_t *alternatives;
+    /**
+     * Number of `alternatives`.
+     */
+    size_t alternatives_len;
+    /**
+     * Of a final of a stream with a grammar: how much better the grammar explains the utterance than free speech does,
+     * logarithm of a ratio of probabilities for each token. Near 0 when it fits, far below when not.
+     */
+    float margin;
+    /**
+     * Whether a grammar was there to interpret the utterance: `margin` and `accepted` mean something.
+     */
+    bool interpreted;
+    /**
+     * Whether the utterance counts as said in the grammar. When not, the words are those of free speech, and intent and
+     * slots are the best guess: ask again.
+     */
+    bool accepted;
 } linnet_event_t;
 
 /**
@@ -475,6 +881,14 @@ typedef struct linnet_metrics_t {
      * A block that finished at least one chunk, whole.
      */
     struct linnet_stage_times_t step;
+    /**
+     * Audio that the encoder rested in, in milliseconds.
+     */
+    uint64_t gated_ms;
+    /**
+     * Samples that were not finite and counted as zero.
+     */
+    uint64_t bad_samples;
 } linnet_metrics_t;
 
 /**
@@ -501,14 +915,15 @@ typedef struct linnet_live_config_t {
      */
     uint32_t buffer_ms;
     /**
-     * Name of the microphone in UTF-8, zero-terminated; null for the system's default. Not used with
+     * Id of the microphone, or a part of its name: UTF-8, zero-terminated; null for the system's default. Not used with
      * LINNET_SOURCE_PUSH.
      */
     const char *device;
     /**
-     * Settings of the recognition. Rate and channels are those of the pushed audio; a microphone has its own.
+     * Settings of the recognition; null for the defaults. Rate and channels are those of the pushed audio; a microphone
+     * has its own.
      */
-    struct linnet_stream_config_t stream;
+    const struct linnet_stream_config_t *stream;
     /**
      * Whether the recognizer's thread asks for real-time priority: 1 or 0. Default 1; where the system refuses,
      * LINNET_EVENT_NOTICE says so.
@@ -529,9 +944,106 @@ typedef struct linnet_live_config_t {
 } linnet_live_config_t;
 
 /**
- * A live session. Zero is none. Any thread may call at any time.
+ * What a live session measured of itself, besides its recognizer. Set `size` before the call.
  */
-typedef uint64_t linnet_live_t;
+typedef struct linnet_session_metrics_t {
+    /**
+     * sizeof(linnet_session_metrics_t).
+     */
+    size_t size;
+    /**
+     * From the capture of the last sample of a block until the recognizer took the block.
+     */
+    struct linnet_stage_times_t queue;
+    /**
+     * From an event's making until it was handed on to the callback or to linnet_live_next.
+     */
+    struct linnet_stage_times_t delivery;
+    /**
+     * From the capture of the audio that brought an event until the event was handed on.
+     */
+    struct linnet_stage_times_t capture_to_event;
+    /**
+     * Steps that took longer than the audio of their chunk lasts.
+     */
+    uint64_t overruns;
+    /**
+     * Times that chunks were made longer because the recognizer was behind.
+     */
+    uint64_t longer_chunks;
+    /**
+     * Audio that was lost because the buffer was full, in milliseconds.
+     */
+    uint64_t dropped_ms;
+    /**
+     * Gaps in the stream, for whatever reason.
+     */
+    uint64_t gaps;
+    /**
+     * Audio that is missing in them, in milliseconds.
+     */
+    uint64_t gap_ms;
+    /**
+     * Glitches that the device reported.
+     */
+    uint64_t glitches;
+    /**
+     * Times that a device was lost.
+     */
+    uint64_t losses;
+    /**
+     * Attempts to open a device that failed.
+     */
+    uint64_t failed_attempts;
+    /**
+     * Times that audio came again after a loss.
+     */
+    uint64_t recoveries;
+    /**
+     * Time from the last loss until audio came again, in milliseconds.
+     */
+    uint64_t last_recovery_ms;
+    /**
+     * The longest such time, in milliseconds.
+     */
+    uint64_t longest_recovery_ms;
+    /**
+     * How much faster (or slower, below zero) the device's clock runs than the session's, in parts per million; NAN
+     * before there is enough audio to tell.
+     */
+    double drift_ppm;
+    /**
+     * How loud it is now: root mean square of the samples in decibels of full scale, -100 at least.
+     */
+    float level_rms_db;
+    /**
+     * Largest magnitude of a sample now, in decibels of full scale, -100 at least.
+     */
+    float level_peak_db;
+} linnet_session_metrics_t;
+
+/**
+ * The microphones that were there when it was made. Zero is none. Any number of threads may use it at the same time.
+ */
+typedef uint64_t linnet_devices_t;
+
+/**
+ * A microphone. Set `size` before the call that fills it. Strings are borrowed from the list.
+ */
+typedef struct linnet_device_t {
+    /**
+     * sizeof(linnet_device_t).
+     */
+    size_t size;
+    /**
+     * What the system calls it, and what `device` of linnet_live_config_t takes: UTF-8, zero-terminated.
+     */
+    const char *id;
+    /**
+     * A name for people: UTF-8, zero-terminated.
+     */
+    const char *name;
+} linnet_device_t;
 
 /**
  * The transcript of a recording. Zero is none. Any number of threads may use it at the same time.
@@ -572,6 +1084,22 @@ const char *linnet_status_name(int32_t status);
 const char *linnet_last_error(void);
 
 /**
+ * Hands the library's messages up to a level (a LINNET_LOG_ constant) to a function, for the whole process; null or
+ * LINNET_LOG_OFF for to nobody, as it is at first. When this returns, the function that was set before is not running
+ * any more and will not be called again.
+ *
+ * The function is called on whatever thread has something to say, several at the same time. It may call the library
+ * except for this function; what it does there logs nothing.
+ *
+ * Errors: LINNET_ERROR_INVALID_ARGUMENT when there is no such level, or from within the function;
+ * LINNET_ERROR_UNSUPPORTED in a program in Rust that has a logger of its own, which gets the messages then. Threads: any.
+ * Ownership: `user_data` must stay good until another function is set.
+ */
+linnet_status_t linnet_log(linnet_log_callback_t on_message,
+                           void *user_data,
+                           uint32_t level);
+
+/**
  * Opens a model file (`.linnet`), which is mapped into memory and must not be changed while it is in use.
  *
  * `path` is UTF-8 and ends with a zero. On an error `*engine` is zero.
@@ -609,6 +1137,127 @@ linnet_status_t linnet_engine_free(linnet_engine_t engine);
 linnet_status_t linnet_engine_info(linnet_engine_t engine, struct linnet_engine_info_t *info);
 
 /**
+ * Compiles `len` hotwords. Those that can't be listened for are left out; linnet_hotwords_rejected tells which, and why.
+ * On an error `*hotwords` is zero.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT when a pointer is bad, or a string is not UTF-8;
+ * LINNET_ERROR_RESOURCES. Threads: any. Ownership: `phrases` and what they point to are only read during the call;
+ * `*hotwords` is the caller's, who gives it to linnet_hotwords_free.
+ */
+linnet_status_t linnet_hotwords_new(linnet_engine_t engine,
+                                    const struct linnet_hotword_t *phrases,
+                                    size_t len,
+                                    linnet_hotwords_t *hotwords);
+
+/**
+ * Tells in `*len` how many spellings of the hotwords were rejected.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, LINNET_ERROR_INVALID_ARGUMENT. Threads: any.
+ */
+linnet_status_t linnet_hotwords_rejected_len(linnet_hotwords_t hotwords, size_t *len);
+
+/**
+ * Fills `rejected` with one of the spellings that were rejected: `index` counts from 0.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT, also when there are not so many. Threads: any.
+ * Ownership: `rejected` is the caller's; its strings are borrowed, valid until linnet_hotwords_free.
+ */
+linnet_status_t linnet_hotwords_rejected(linnet_hotwords_t hotwords,
+                                         size_t index,
+                                         struct linnet_rejected_hotword_t *rejected);
+
+/**
+ * Gives hotwords back. Streams and sessions that listen for them go on to do so. Zero does nothing.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, also when they were freed before. Threads: any.
+ */
+linnet_status_t linnet_hotwords_free(linnet_hotwords_t hotwords);
+
+/**
+ * Listens for other hotwords from the next chunk on; zero for none. A match that has begun with the old ones is
+ * forgotten.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT when the hotwords are of another engine. Threads:
+ * any. Ownership: `hotwords` stays the caller's, who may free it at once.
+ */
+linnet_status_t linnet_stream_set_hotwords(linnet_stream_t stream, linnet_hotwords_t hotwords);
+
+/**
+ * Listens for other hotwords in a session, from the audio that comes next on; otherwise as linnet_stream_set_hotwords.
+ *
+ * Errors: as linnet_stream_set_hotwords. Threads: any. Ownership: as linnet_stream_set_hotwords.
+ */
+linnet_status_t linnet_live_set_hotwords(linnet_live_t live, linnet_hotwords_t hotwords);
+
+/**
+ * Fills `config` with the defaults. Its `size` field is set by the caller.
+ *
+ * Errors: LINNET_ERROR_INVALID_ARGUMENT. Threads: any. Ownership: `config` is the caller's.
+ */
+linnet_status_t linnet_grammar_config_init(struct linnet_grammar_config_t *config);
+
+/**
+ * Compiles a grammar of what can be said: a subset of JSGF, UTF-8, zero-terminated. `config` may be null, for the
+ * defaults. On an error `*grammar` is zero.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT when the source is no grammar, is too large, or has
+ * a word that the model can't write: linnet_last_error tells where; LINNET_ERROR_UNSUPPORTED; LINNET_ERROR_RESOURCES.
+ * Threads: any. Ownership: `source` and `config` are only read during the call; `*grammar` is the caller's, who gives it
+ * to linnet_grammar_free.
+ */
+linnet_status_t linnet_grammar_new(linnet_engine_t engine,
+                                   const char *source,
+                                   const struct linnet_grammar_config_t *config,
+                                   linnet_grammar_t *grammar);
+
+/**
+ * Gives a grammar back. Streams and sessions that keep to it go on to do so. Zero does nothing.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, also when it was freed before. Threads: any.
+ */
+linnet_status_t linnet_grammar_free(linnet_grammar_t grammar);
+
+/**
+ * Keeps to another grammar, or with zero to none: at once when no word of an utterance was heard yet, else from the next
+ * utterance on. Finals then have `intent` and `slots`.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT when the grammar is of another engine. Threads:
+ * any. Ownership: `grammar` stays the caller's, who may free it at once.
+ */
+linnet_status_t linnet_stream_set_grammar(linnet_stream_t stream,
+                                          linnet_grammar_t grammar);
+
+/**
+ * Keeps to another grammar in a session, from the audio that comes next on; otherwise as linnet_stream_set_grammar.
+ *
+ * Errors: as linnet_stream_set_grammar. Threads: any. Ownership: as linnet_stream_set_grammar.
+ */
+linnet_status_t linnet_live_set_grammar(linnet_live_t live, linnet_grammar_t grammar);
+
+/**
+ * Fills `config` with the defaults. Its `size` field is set by the caller.
+ *
+ * Errors: LINNET_ERROR_INVALID_ARGUMENT. Threads: any. Ownership: `config` is the caller's.
+ */
+linnet_status_t linnet_format_config_init(struct linnet_format_config_t *config);
+
+/**
+ * Changes how words are written, from the next interim or final on. `config` may be null, for as the model spells them.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, LINNET_ERROR_INVALID_ARGUMENT, LINNET_ERROR_UNSUPPORTED. Threads: any.
+ * Ownership: `config` and what it points to are only read during the call.
+ */
+linnet_status_t linnet_stream_set_format(linnet_stream_t stream, const struct linnet_format_config_t *config);
+
+/**
+ * Changes how the words of a session are written, from the audio that comes next on; otherwise as
+ * linnet_stream_set_format.
+ *
+ * Errors: as linnet_stream_set_format. Threads: any. Ownership: as linnet_stream_set_format.
+ */
+linnet_status_t linnet_live_set_format(linnet_live_t live, const struct linnet_format_config_t *config);
+
+/**
  * Fills `config` with the defaults. Its `size` field is set by the caller.
  *
  * Errors: LINNET_ERROR_INVALID_ARGUMENT. Threads: any. Ownership: `config` is the caller's.
@@ -616,12 +1265,43 @@ linnet_status_t linnet_engine_info(linnet_engine_t engine, struct linnet_engine_
 linnet_status_t linnet_stream_config_init(struct linnet_stream_config_t *config);
 
 /**
+ * Fills `policy` with a preset: a LINNET_PRESET_ constant. Its `size` field is set by the caller.
+ *
+ * Errors: LINNET_ERROR_INVALID_ARGUMENT. Threads: any. Ownership: `policy` is the caller's.
+ */
+linnet_status_t linnet_policy_init(struct linnet_policy_t *policy, uint32_t preset);
+
+/**
+ * Changes when utterances end, also the running one. `policy` may be null, for the default one.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, LINNET_ERROR_INVALID_ARGUMENT, LINNET_ERROR_UNSUPPORTED. Threads: any.
+ * Ownership: `policy` is only read during the call.
+ */
+linnet_status_t linnet_stream_set_policy(linnet_stream_t stream, const struct linnet_policy_t *policy);
+
+/**
+ * Fills `policy` with what ends the utterances of the stream. Its `size` field is set by the caller.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, LINNET_ERROR_INVALID_ARGUMENT. Threads: any. Ownership: `policy` is the
+ * caller's.
+ */
+linnet_status_t linnet_stream_policy(linnet_stream_t stream, struct linnet_policy_t *policy);
+
+/**
+ * Changes when the utterances of a session end, from the audio that comes next on; otherwise as
+ * linnet_stream_set_policy.
+ *
+ * Errors: as linnet_stream_set_policy. Threads: any. Ownership: `policy` is only read during the call.
+ */
+linnet_status_t linnet_live_set_policy(linnet_live_t live, const struct linnet_policy_t *policy);
+
+/**
  * Makes a stream. `config` may be null, for the defaults. On an error `*stream` is zero.
  *
  * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_AUDIO when the rate or the number of
  * channels is not one that can be converted; LINNET_ERROR_UNSUPPORTED when a field is set that the library does not
- * have; LINNET_ERROR_RESOURCES. Threads: any. Ownership: `config` is only read during the call; `*stream` is the
- * caller's, who gives it to linnet_stream_free.
+ * have; LINNET_ERROR_RESOURCES. Threads: any. Ownership: `config` and what it points to are only read during the call;
+ * `*stream` is the caller's, who gives it to linnet_stream_free.
  */
 linnet_status_t linnet_stream_new(linnet_engine_t engine,
                                   const struct linnet_stream_config_t *config,
@@ -729,7 +1409,7 @@ linnet_status_t linnet_live_config_init(struct linnet_live_config_t *config);
  * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_AUDIO when the rate or the number of
  * channels is not one that can be converted; LINNET_ERROR_UNSUPPORTED when a field is set that the library does not
  * have, and for a microphone in a library built without capture; LINNET_ERROR_RESOURCES. Threads: any. Ownership:
- * `config` and the device's name are only read during the call; `user_data` must stay good until linnet_live_free has
+ * `config` and what it points to are only read during the call; `user_data` must stay good until linnet_live_free has
  * returned, or the callback that called it; `*live` is the caller's, who gives it to linnet_live_free.
  */
 linnet_status_t linnet_live_start(linnet_engine_t engine,
@@ -807,6 +1487,14 @@ linnet_status_t linnet_live_state(linnet_live_t live, linnet_state_t *state);
 linnet_status_t linnet_live_metrics(linnet_live_t live, struct linnet_metrics_t *metrics);
 
 /**
+ * Fills `metrics` with what the session measured of itself: queues, latency, gaps, losses and how loud it is.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, LINNET_ERROR_INVALID_ARGUMENT. Threads: any. Ownership: `metrics` is the
+ * caller's.
+ */
+linnet_status_t linnet_live_session_metrics(linnet_live_t live, struct linnet_session_metrics_t *metrics);
+
+/**
  * Ends a session at once and gives it back: audio and events that it holds are dropped. No callback runs after it has
  * returned, unless a callback called it: then that one is the last. Zero does nothing.
  *
@@ -815,19 +1503,55 @@ linnet_status_t linnet_live_metrics(linnet_live_t live, struct linnet_metrics_t 
 linnet_status_t linnet_live_free(linnet_live_t live);
 
 /**
+ * Lists the microphones of the system. They are not opened to find out whether they work. On an error `*devices` is
+ * zero.
+ *
+ * Errors: LINNET_ERROR_UNSUPPORTED by a library built without capture; LINNET_ERROR_AUDIO when there is no sound
+ * system; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_RESOURCES. Threads: any. Ownership: `*devices` is the caller's,
+ * who gives it to linnet_devices_free.
+ */
+linnet_status_t linnet_devices_list(linnet_devices_t *devices);
+
+/**
+ * Tells in `*len` how many microphones a list has.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, LINNET_ERROR_INVALID_ARGUMENT. Threads: any.
+ */
+linnet_status_t linnet_devices_len(linnet_devices_t devices, size_t *len);
+
+/**
+ * Fills `device` with one of the list's microphones: `index` counts from 0.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT, also when there are not so many. Threads: any.
+ * Ownership: `device` is the caller's; its strings are borrowed, valid until linnet_devices_free.
+ */
+linnet_status_t linnet_devices_get(linnet_devices_t devices, size_t index, struct linnet_device_t *device);
+
+/**
+ * Gives a list back. Zero does nothing.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, also when it was freed before. Threads: any.
+ */
+linnet_status_t linnet_devices_free(linnet_devices_t devices);
+
+/**
  * Recognizes a whole recording: `frames` frames of interleaved samples in -1..1 with `sample_rate_hz` frames per
  * second. On an error `*transcript` is zero.
  *
- * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT as linnet_stream_push_f32; LINNET_ERROR_AUDIO when
- * the rate or the number of channels is not one that can be converted; LINNET_ERROR_RESOURCES. Threads: any; calls run
- * side by side. Ownership: `samples` are only read during the call; `*transcript` is the caller's, who gives it to
- * linnet_transcript_free.
+ * `config` may be null. Of it a recording takes `chunk_ms` (of which 0 is the longest here), `max_symbols_per_frame`,
+ * `beam_width`, `alternatives`, `hotwords`, `grammar` and `format`; nothing ends its one utterance early.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT as linnet_stream_push_f32 and linnet_stream_new;
+ * LINNET_ERROR_AUDIO when the rate or the number of channels is not one that can be converted; LINNET_ERROR_UNSUPPORTED;
+ * LINNET_ERROR_RESOURCES. Threads: any; calls run side by side. Ownership: `samples`, `config` and what it points to are
+ * only read during the call; `*transcript` is the caller's, who gives it to linnet_transcript_free.
  */
 linnet_status_t linnet_transcribe_f32(linnet_engine_t engine,
                                       const float *samples,
                                       size_t frames,
                                       uint32_t sample_rate_hz,
                                       uint32_t channels,
+                                      const struct linnet_stream_config_t *config,
                                       linnet_transcript_t *transcript);
 
 /**
@@ -840,18 +1564,23 @@ linnet_status_t linnet_transcribe_i16(linnet_engine_t engine,
                                       size_t frames,
                                       uint32_t sample_rate_hz,
                                       uint32_t channels,
+                                      const struct linnet_stream_config_t *config,
                                       linnet_transcript_t *transcript);
 
 /**
  * Recognizes an audio file, which is read piece by piece: WAV, and unless the library was built without them also FLAC,
- * MP3 and Ogg Vorbis. `path` is UTF-8 and ends with a zero. On an error `*transcript` is zero.
+ * MP3 and Ogg Vorbis. `path` is UTF-8 and ends with a zero; `config` is as for linnet_transcribe_f32. On an error
+ * `*transcript` is zero.
  *
  * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_AUDIO when the file can't be read or
  * converted, also when its format is not built in; LINNET_ERROR_RESOURCES. Threads: any; calls run side by side.
- * Ownership: `path` is only read during the call; `*transcript` is the caller's, who gives it to
- * linnet_transcript_free.
+ * Ownership: `path`, `config` and what it points to are only read during the call; `*transcript` is the caller's, who
+ * gives it to linnet_transcript_free.
  */
-linnet_status_t linnet_transcribe_file(linnet_engine_t engine, const char *path, linnet_transcript_t *transcript);
+linnet_status_t linnet_transcribe_file(linnet_engine_t engine,
+                                       const char *path,
+                                       const struct linnet_stream_config_t *config,
+                                       linnet_transcript_t *transcript);
 
 /**
  * Fills `event` with the transcript: an event of kind LINNET_EVENT_FINAL with the words of the whole recording.

@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
-use linnet::{AudioFormat, StreamConfig};
+use linnet::{AudioFormat, Engine, Hotwords, Stream, StreamConfig};
 
 use crate::{
     error::{Failure, guard, linnet_status_t},
+    format::{format_config, linnet_format_config_t},
+    grammar::{grammar, linnet_grammar_t},
+    hotwords::{hotwords, linnet_hotwords_t},
     memory::{AbiStruct, read_struct, write_struct},
+    value::{flag, optional, saturate_ms, within},
 };
 
 /// Settings of one stream. Set `size`, fill the rest with linnet_stream_config_init, and change what is needed.
@@ -34,9 +38,29 @@ pub struct linnet_stream_config_t {
     pub max_utterance_ms: u32,
     /// Most tokens that one encoder frame may emit: 1 to 64. Default 5.
     pub max_symbols_per_frame: u32,
+    /// Whether the model may shorten the silence of `endpoint_ms` to 0.4 or lengthen it to 1.8 of its length: 1 or 0.
+    /// Default 1.
+    pub adaptive_endpointing: u32,
+    /// Least silence after words that something is likely to follow, in milliseconds. Default 1200.
+    pub unfinished_ms: u32,
+    /// Gap between words that ends the utterance, whatever is heard in it, in milliseconds; 0 for never. Default 0.
+    pub utterance_end_ms: u32,
+    /// Whether the encoder rests in silence: 1 or 0. Default 1.
+    pub gate: u32,
+    /// Hypotheses that the search follows, 1 to 64: 1 is greedy search; more are more accurate and cost more. A grammar
+    /// takes 32 at least. Default 1.
+    pub beam_width: u32,
+    /// Most other hypotheses that a final tells of, 0 to 64; they come from the beam. Default 0.
+    pub alternatives: u32,
+    /// What to listen for; zero for nothing in particular. Default 0.
+    pub hotwords: linnet_hotwords_t,
+    /// What can be said; zero for anything. Default 0.
+    pub grammar: linnet_grammar_t,
+    /// How words are written; null for as the model spells them. Default null.
+    pub format: *const linnet_format_config_t,
 }
 
-// SAFETY: `repr(C)`, size first, integers only.
+// SAFETY: `repr(C)`, size first; integers, and a pointer that the host vouches for.
 unsafe impl AbiStruct for linnet_stream_config_t {
     const NAME: &'static str = "linnet_stream_config_t";
     const FIRST_SIZE: usize = size_of::<Self>();
@@ -54,7 +78,7 @@ pub unsafe extern "C" fn linnet_stream_config_init(config: *mut linnet_stream_co
 impl linnet_stream_config_t {
     pub(crate) fn defaults() -> Self {
         let config = StreamConfig::default();
-        let ms = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
+        let ms = saturate_ms;
         Self {
             size: size_of::<Self>(),
             sample_rate_hz: config.audio.rate_hz,
@@ -65,40 +89,109 @@ impl linnet_stream_config_t {
             endpoint_ms: config.endpointing.map_or(0, ms),
             max_utterance_ms: ms(config.max_utterance),
             max_symbols_per_frame: config.max_symbols_per_frame as u32,
+            adaptive_endpointing: config.adaptive_endpointing.into(),
+            unfinished_ms: ms(config.unfinished_pause),
+            utterance_end_ms: config.utterance_end.map_or(0, ms),
+            gate: config.gate.into(),
+            beam_width: config.beam_width as u32,
+            alternatives: config.alternatives as u32,
+            hotwords: 0,
+            grammar: 0,
+            format: std::ptr::null(),
         }
     }
 
-    pub(crate) fn to_stream_config(self) -> Result<StreamConfig, Failure> {
+    /// The settings of a stream, but for `hotwords`, `grammar` and `format`.
+    fn to_stream_config(self) -> Result<StreamConfig, Failure> {
         let ms = |ms: u32| Duration::from_millis(ms.into());
         let mut config = StreamConfig::default();
         config.audio = audio_format(self.sample_rate_hz, self.channels)?;
-        config.chunk = (self.chunk_ms != 0).then(|| ms(self.chunk_ms));
-        config.interim_results = match self.interim_results {
-            0 => false,
-            1 => true,
-            other => return Err(Failure::argument(format!("interim_results is {other}; it takes 0 or 1"))),
-        };
+        config.interim_results = flag(self.interim_results, "interim_results")?;
         config.interim_interval = ms(self.interim_interval_ms);
-        config.endpointing = (self.endpoint_ms != 0).then(|| ms(self.endpoint_ms));
-        config.max_utterance = if self.max_utterance_ms == 0 { Duration::MAX } else { ms(self.max_utterance_ms) };
-        config.max_symbols_per_frame = match self.max_symbols_per_frame {
-            symbols @ 1..=64 => symbols as usize,
-            other => return Err(Failure::argument(format!("max_symbols_per_frame is {other}; it takes 1 to 64"))),
-        };
+        config.endpointing = optional(self.endpoint_ms);
+        config.max_utterance = optional(self.max_utterance_ms).unwrap_or(Duration::MAX);
+        config.adaptive_endpointing = flag(self.adaptive_endpointing, "adaptive_endpointing")?;
+        config.unfinished_pause = ms(self.unfinished_ms);
+        config.utterance_end = optional(self.utterance_end_ms);
+        config.gate = flag(self.gate, "gate")?;
+        self.set_decoding(&mut config)?;
+        config.chunk = optional(self.chunk_ms);
         Ok(config)
+    }
+
+    /// The settings that concern a whole recording too.
+    fn set_decoding(&self, config: &mut StreamConfig) -> Result<(), Failure> {
+        if let Some(chunk) = optional(self.chunk_ms) {
+            config.chunk = Some(chunk);
+        }
+        config.max_symbols_per_frame = within(self.max_symbols_per_frame, 1, 64, "max_symbols_per_frame")?;
+        config.beam_width = within(self.beam_width, 1, 64, "beam_width")?;
+        config.alternatives = within(self.alternatives, 0, 64, "alternatives")?;
+        Ok(())
     }
 }
 
-/// The settings that a host gave; the defaults for null.
-///
-/// # Safety
-/// `config` is null or can be read for as many bytes as its size field says.
-pub(crate) unsafe fn stream_config(config: *const linnet_stream_config_t) -> Result<StreamConfig, Failure> {
-    if config.is_null() {
-        return Ok(StreamConfig::default());
+/// Settings of a stream of one engine.
+pub(crate) struct Settings {
+    pub config: StreamConfig,
+    pub hotwords: Option<Hotwords>,
+}
+
+impl Settings {
+    /// The settings that a host gave for a stream; the defaults for null.
+    ///
+    /// # Safety
+    /// `config` is null or can be read for as many bytes as its size field says; what it points to is as it says.
+    pub unsafe fn for_stream(config: *const linnet_stream_config_t, engine: &Engine) -> Result<Self, Failure> {
+        // SAFETY: as promised by the caller.
+        unsafe { Self::read(config, engine, |config| config.to_stream_config()) }
     }
-    // SAFETY: as promised by the caller.
-    unsafe { read_struct(config, linnet_stream_config_t::defaults())? }.to_stream_config()
+
+    /// The settings that a host gave for whole recordings of a format; those of a batch for null.
+    ///
+    /// # Safety
+    /// As [`Settings::for_stream`].
+    pub unsafe fn for_recording(
+        config: *const linnet_stream_config_t,
+        engine: &Engine,
+        audio: AudioFormat,
+    ) -> Result<Self, Failure> {
+        let batch = |config: linnet_stream_config_t| {
+            let mut batch = StreamConfig::batch(audio);
+            config.set_decoding(&mut batch)?;
+            Ok(batch)
+        };
+        // SAFETY: as promised by the caller.
+        unsafe { Self::read(config, engine, batch) }
+    }
+
+    /// # Safety
+    /// As [`Settings::for_stream`].
+    unsafe fn read(
+        config: *const linnet_stream_config_t,
+        engine: &Engine,
+        convert: impl FnOnce(linnet_stream_config_t) -> Result<StreamConfig, Failure>,
+    ) -> Result<Self, Failure> {
+        let given = match config.is_null() {
+            true => linnet_stream_config_t::defaults(),
+            // SAFETY: as promised by the caller.
+            false => unsafe { read_struct(config, linnet_stream_config_t::defaults())? },
+        };
+        let mut config = convert(given)?;
+        // SAFETY: as promised by the caller.
+        config.format = unsafe { format_config(given.format)? };
+        config.grammar = grammar(given.grammar, engine.tokens())?;
+        Ok(Self { config, hotwords: hotwords(given.hotwords, engine.tokens())? })
+    }
+
+    /// A stream with these settings.
+    pub fn stream(self, engine: &Engine) -> Result<Stream, Failure> {
+        let mut stream = engine.stream(self.config)?;
+        if self.hotwords.is_some() {
+            stream.set_hotwords(self.hotwords);
+        }
+        Ok(stream)
+    }
 }
 
 /// Rate and channels as the engine takes them; it judges the rate itself.
@@ -121,8 +214,6 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_engine() {
         assert_eq!(defaults().to_stream_config().unwrap(), StreamConfig::default());
-        // SAFETY: null stands for the defaults.
-        assert_eq!(unsafe { stream_config(std::ptr::null()) }.unwrap(), StreamConfig::default());
         let mut config = linnet_stream_config_t { sample_rate_hz: 1, channels: 2, chunk_ms: 3, ..defaults() };
         // SAFETY: it is a whole struct.
         assert_eq!(unsafe { linnet_stream_config_init(&mut config) }, LINNET_OK);
@@ -148,6 +239,11 @@ mod tests {
             (linnet_stream_config_t { interim_results: 2, ..defaults() }, "interim_results"),
             (linnet_stream_config_t { max_symbols_per_frame: 0, ..defaults() }, "max_symbols_per_frame"),
             (linnet_stream_config_t { max_symbols_per_frame: 65, ..defaults() }, "max_symbols_per_frame"),
+            (linnet_stream_config_t { adaptive_endpointing: 2, ..defaults() }, "adaptive_endpointing"),
+            (linnet_stream_config_t { gate: 3, ..defaults() }, "gate"),
+            (linnet_stream_config_t { beam_width: 0, ..defaults() }, "beam_width"),
+            (linnet_stream_config_t { beam_width: 65, ..defaults() }, "beam_width"),
+            (linnet_stream_config_t { alternatives: 65, ..defaults() }, "alternatives"),
         ] {
             let failure = config.to_stream_config().unwrap_err();
             assert_eq!(failure.status, LINNET_ERROR_INVALID_ARGUMENT);

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use linnet::live::Live;
+use linnet::live::{Live, LiveEvent};
 
 use crate::{
     error::Failure,
@@ -149,11 +149,11 @@ impl Drop for Delivery {
 }
 
 /// Runs `each` on every event of a session until that is over, closed, or `each` wants no more.
-fn take_all(mut live: Live, shared: &Shared, mut each: impl FnMut(linnet::live::LiveEvent<'_>) -> bool) {
+fn take_all(mut live: Live, shared: &Shared, mut each: impl FnMut(LiveEvent<'_>) -> bool) {
     while !live.is_over() && !shared.lock().closed {
-        if let Some(event) = live.next_event(LOOK)
-            && !each(event)
-        {
+        let Some(event) = live.next_event(LOOK) else { continue };
+        log_event(event);
+        if !each(event) {
             break;
         }
     }
@@ -161,6 +161,22 @@ fn take_all(mut live: Live, shared: &Shared, mut each: impl FnMut(linnet::live::
     drop(live);
     shared.lock().over = true;
     shared.changed.notify_all();
+}
+
+/// Tells the log how a session goes; not what was said.
+fn log_event(event: LiveEvent<'_>) {
+    match event {
+        LiveEvent::State(state) => log::info!(target: "linnet::live", "the session is {}", state.name()),
+        LiveEvent::Notice(notice) => log::info!(target: "linnet::live", "{notice}"),
+        LiveEvent::Trouble { error, retry_in } => {
+            log::warn!(target: "linnet::live", "{error} (again in {} ms)", retry_in.as_millis());
+        }
+        LiveEvent::DeadMicrophone { since } => {
+            log::warn!(target: "linnet::live", "the microphone delivers one and the same value since {since:?}");
+        }
+        LiveEvent::MicrophoneAlive { .. } => log::info!(target: "linnet::live", "the microphone delivers sound again"),
+        _ => {}
+    }
 }
 
 fn call_back(live: Live, callback: &Callback, shared: &Shared) {

@@ -65,11 +65,17 @@ unsafe impl AbiStruct for linnet_engine_info_t {
 impl OpenEngine {
     fn new(engine: Engine) -> Self {
         let info = engine.info();
+        let isa = info.isa.as_ref().map_or_else(|| "none".to_owned(), |isa| isa.to_string());
+        log::info!(
+            target: "linnet",
+            "opened the model {} ({}): {} parameters, {} bytes, kernels: {isa}",
+            info.name, info.language, info.parameters, info.size_bytes
+        );
         let string = |text: &str| CString::new(text.replace('\0', "\u{fffd}")).unwrap_or_default();
         Self {
             name: string(&info.name),
             language: string(&info.language),
-            isa: string(&info.isa.as_ref().map_or_else(|| "none".to_owned(), |isa| isa.to_string())),
+            isa: string(&isa),
             chunks_ms: info.chunks().map(|chunk| saturate(chunk.as_millis())).collect(),
             engine,
         }

@@ -137,6 +137,10 @@ pub(crate) fn guard(body: impl FnOnce() -> Result<(), Failure>) -> linnet_status
         Ok(Err(failure)) => failure,
         Err(panic) => Failure::internal(format!("defect in the library: {}", panic_message(panic.as_ref()))),
     };
+    match failure.status {
+        LINNET_ERROR_INTERNAL => log::error!(target: "linnet", "{}", failure.message),
+        _ => log::debug!(target: "linnet", "a call failed: {}", failure.message),
+    }
     let message = CString::new(failure.message.replace('\0', "\u{fffd}")).unwrap_or_default();
     // A thread that is going away has no place for a message any more; the status is returned all the same.
     let _ = LAST.try_with(|last| last.replace(message));

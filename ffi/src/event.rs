@@ -3,7 +3,7 @@
 use std::{ffi::c_char, time::Duration};
 
 use linnet::{
-    Event, Hypothesis,
+    Event, Hypothesis, Slot,
     live::{LiveEvent, State},
 };
 
@@ -84,6 +84,38 @@ pub struct linnet_word_t {
     pub reserved: u32,
 }
 
+/// A slot of a grammar that an utterance filled. Its layout stays as it is for an ABI version.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct linnet_slot_t {
+    /// Name of the slot: UTF-8, zero-terminated. Borrowed as the event is.
+    pub name: *const c_char,
+    /// Value of its tag in the grammar, or the words that were said: UTF-8, zero-terminated. Borrowed as the event is.
+    pub value: *const c_char,
+    /// Where it starts in the stream.
+    pub start_ms: u64,
+    /// Where it ends in the stream.
+    pub end_ms: u64,
+    /// How sure the value is among all readings in the grammar, 0 to 1.
+    pub confidence: f32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// Another hypothesis of a finished utterance. Its layout stays as it is for an ABI version.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct linnet_alternative_t {
+    /// Its words: UTF-8, zero-terminated. Borrowed as the event is.
+    pub text: *const c_char,
+    /// Bytes of `text` without the zero.
+    pub text_len: usize,
+    /// Logarithm of its probability relative to the others.
+    pub score: f32,
+    /// Zero.
+    pub reserved: u32,
+}
+
 /// Something that happened in a stream, or a transcript. Set `size` before the call that fills it.
 ///
 /// Times are positions in the stream's audio, zero at its first sample. `text` and `words` are borrowed: for how long
@@ -119,6 +151,35 @@ pub struct linnet_event_t {
     pub from_finalize: bool,
     /// Of LINNET_EVENT_STATE: the new state; LINNET_STATE_NONE in all others.
     pub state: linnet_state_t,
+    /// The words as the stream's format writes them, "twenty five" as 25; the same as `text` where there is no format.
+    /// UTF-8, zero-terminated, never null.
+    pub written: *const c_char,
+    /// Bytes of `written` without the zero.
+    pub written_len: usize,
+    /// The written words with times and confidences, of which one may stand for several of `words` and hold spaces; null
+    /// where there are none.
+    pub written_words: *const linnet_word_t,
+    /// Number of `written_words`.
+    pub written_words_len: usize,
+    /// Of a final of a stream with a grammar: the name of the public rule that was said. Null where nothing fits, and
+    /// where there is no grammar. UTF-8, zero-terminated.
+    pub intent: *const c_char,
+    /// The slots that were filled, in the order of the words; null where there are none.
+    pub slots: *const linnet_slot_t,
+    /// Number of `slots`.
+    pub slots_len: usize,
+    /// Hypotheses of the whole utterance, the best first, as many as the stream asks for; null where there are none.
+    pub alternatives: *const linnet_alternative_t,
+    /// Number of `alternatives`.
+    pub alternatives_len: usize,
+    /// Of a final of a stream with a grammar: how much better the grammar explains the utterance than free speech does,
+    /// logarithm of a ratio of probabilities for each token. Near 0 when it fits, far below when not.
+    pub margin: f32,
+    /// Whether a grammar was there to interpret the utterance: `margin` and `accepted` mean something.
+    pub interpreted: bool,
+    /// Whether the utterance counts as said in the grammar. When not, the words are those of free speech, and intent and
+    /// slots are the best guess: ask again.
+    pub accepted: bool,
 }
 
 // SAFETY: `repr(C)`, size first.
@@ -147,6 +208,18 @@ impl linnet_event_t {
             speech_final: false,
             from_finalize: false,
             state: LINNET_STATE_NONE,
+            written: c"".as_ptr(),
+            written_len: 0,
+            written_words: std::ptr::null(),
+            written_words_len: 0,
+            intent: std::ptr::null(),
+            slots: std::ptr::null(),
+            slots_len: 0,
+            alternatives: std::ptr::null(),
+            alternatives_len: 0,
+            margin: 0.0,
+            interpreted: false,
+            accepted: false,
         }
     }
 
@@ -160,15 +233,18 @@ pub(crate) fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The text and words that an event lends to the host. Storage is reused: once it has grown, filling allocates nothing.
+/// What an event lends to the host. Storage is reused: once it has grown, filling allocates nothing.
 #[derive(Default)]
 pub(crate) struct Lent {
-    /// The whole text, then each word, each with a zero at its end.
+    /// All strings in the order of `each_text`, each with a zero at its end.
     bytes: Vec<u8>,
     words: Vec<linnet_word_t>,
+    written: Vec<linnet_word_t>,
+    slots: Vec<linnet_slot_t>,
+    alternatives: Vec<linnet_alternative_t>,
 }
 
-// SAFETY: the pointers in `words` are into `bytes`, which goes along; both are only changed through `&mut`.
+// SAFETY: the pointers in the structs are into `bytes`, which goes along; all are only changed through `&mut`.
 unsafe impl Send for Lent {}
 // SAFETY: as above.
 unsafe impl Sync for Lent {}
@@ -217,40 +293,111 @@ impl Lent {
     /// A hypothesis as an event of this kind, until the next call.
     pub fn hypothesis(&mut self, kind: linnet_event_kind_t, hypothesis: &Hypothesis) -> linnet_event_t {
         self.bytes.clear();
-        push(&mut self.bytes, hypothesis.text());
-        for word in hypothesis.words() {
-            push(&mut self.bytes, hypothesis.word_text(word));
-        }
+        each_text(hypothesis, |text| push(&mut self.bytes, text));
         // All bytes are in place: they don't move any more, and can be pointed to.
-        let text = self.bytes.as_ptr();
-        let mut at = hypothesis.text().len() + 1;
-        self.words.clear();
-        self.words.extend(hypothesis.words().iter().map(|word| {
-            let text_len = hypothesis.word_text(word).len();
-            let text = text.wrapping_add(at);
-            at += text_len + 1;
-            linnet_word_t {
-                text: text.cast(),
-                text_len,
-                start_ms: ms(word.start),
-                end_ms: ms(word.end),
-                confidence: word.confidence,
-                reserved: 0,
-            }
-        }));
-        linnet_event_t {
+        let mut strings = Strings { next: self.bytes.as_ptr() };
+        let (text, text_len) = strings.take(hypothesis.text());
+        let word = |(text, text_len), start, end, confidence| linnet_word_t {
+            text,
+            text_len,
+            start_ms: ms(start),
+            end_ms: ms(end),
+            confidence,
+            reserved: 0,
+        };
+        fill(&mut self.words, hypothesis.words(), |said| {
+            word(strings.take(hypothesis.word_text(said)), said.start, said.end, said.confidence)
+        });
+        let mut event = linnet_event_t {
             confidence: hypothesis.confidence(),
             sequence: hypothesis.sequence(),
-            text: text.cast(),
-            text_len: hypothesis.text().len(),
-            words: if self.words.is_empty() { std::ptr::null() } else { self.words.as_ptr() },
+            text,
+            text_len,
+            words: pointer(&self.words),
             words_len: self.words.len(),
             confirmed: hypothesis.confirmed(),
             speech_final: hypothesis.speech_final(),
             from_finalize: hypothesis.from_finalize(),
+            written: text,
+            written_len: text_len,
+            written_words: pointer(&self.words),
+            written_words_len: self.words.len(),
             ..linnet_event_t::new(kind, hypothesis.start(), hypothesis.end())
+        };
+        if let Some(written) = hypothesis.written() {
+            (event.written, event.written_len) = strings.take(written.text());
+            fill(&mut self.written, written.words(), |said| {
+                word(strings.take(written.word_text(said)), said.start, said.end, said.confidence)
+            });
+            event.written_words = pointer(&self.written);
+            event.written_words_len = self.written.len();
+        }
+        if let Some(meaning) = hypothesis.interpretation() {
+            event.interpreted = true;
+            event.accepted = meaning.accepted;
+            event.margin = meaning.margin;
+            event.intent = meaning.intent.as_deref().map_or(std::ptr::null(), |intent| strings.take(intent).0);
+            fill(&mut self.slots, &meaning.slots, |Slot { name, value, start, end, confidence, .. }| linnet_slot_t {
+                name: strings.take(name).0,
+                value: strings.take(value).0,
+                start_ms: ms(*start),
+                end_ms: ms(*end),
+                confidence: *confidence,
+                reserved: 0,
+            });
+            event.slots = pointer(&self.slots);
+            event.slots_len = self.slots.len();
+        }
+        fill(&mut self.alternatives, hypothesis.alternatives(), |alternative| {
+            let (text, text_len) = strings.take(&alternative.text);
+            linnet_alternative_t { text, text_len, score: alternative.score, reserved: 0 }
+        });
+        event.alternatives = pointer(&self.alternatives);
+        event.alternatives_len = self.alternatives.len();
+        event
+    }
+}
+
+/// The strings of a hypothesis, in the order in which [`Lent::hypothesis`] takes them.
+fn each_text(hypothesis: &Hypothesis, mut each: impl FnMut(&str)) {
+    each(hypothesis.text());
+    hypothesis.words().iter().for_each(|word| each(hypothesis.word_text(word)));
+    if let Some(written) = hypothesis.written() {
+        each(written.text());
+        written.words().iter().for_each(|word| each(written.word_text(word)));
+    }
+    if let Some(meaning) = hypothesis.interpretation() {
+        meaning.intent.iter().for_each(|intent| each(intent));
+        for slot in &meaning.slots {
+            each(&slot.name);
+            each(&slot.value);
         }
     }
+    hypothesis.alternatives().iter().for_each(|alternative| each(&alternative.text));
+}
+
+/// Where the strings lie that were pushed, one after the other.
+struct Strings {
+    next: *const u8,
+}
+
+impl Strings {
+    /// The next string and its bytes: `text` as it was pushed.
+    fn take(&mut self, text: &str) -> (*const c_char, usize) {
+        let here = self.next;
+        self.next = here.wrapping_add(text.len() + 1);
+        (here.cast(), text.len())
+    }
+}
+
+fn fill<T, S>(to: &mut Vec<T>, from: &[S], convert: impl FnMut(&S) -> T) {
+    to.clear();
+    to.extend(from.iter().map(convert));
+}
+
+/// Where a slice is; null where it has nothing.
+fn pointer<T>(values: &[T]) -> *const T {
+    if values.is_empty() { std::ptr::null() } else { values.as_ptr() }
 }
 
 /// Appends a string that ends with a zero. One inside the text, which only a strange vocabulary has, becomes a space.

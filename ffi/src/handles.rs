@@ -18,10 +18,14 @@ pub(crate) enum Kind {
     Stream = 0x9B,
     Transcript = 0x6D,
     Live = 0xC7,
+    Hotwords = 0x73,
+    Grammar = 0x5D,
+    Devices = 0x3F,
 }
 
 impl Kind {
-    const ALL: [Kind; 4] = [Kind::Engine, Kind::Stream, Kind::Transcript, Kind::Live];
+    const ALL: [Kind; 7] =
+        [Kind::Engine, Kind::Stream, Kind::Transcript, Kind::Live, Kind::Hotwords, Kind::Grammar, Kind::Devices];
 }
 
 impl fmt::Display for Kind {
@@ -31,6 +35,9 @@ impl fmt::Display for Kind {
             Kind::Stream => "stream",
             Kind::Transcript => "transcript",
             Kind::Live => "live session",
+            Kind::Hotwords => "hotwords",
+            Kind::Grammar => "grammar",
+            Kind::Devices => "device list",
         })
     }
 }

@@ -11,23 +11,36 @@
 
 mod config;
 mod delivery;
+mod devices;
 mod engine;
 mod error;
 mod event;
+mod format;
+mod grammar;
 mod handles;
+mod hotwords;
 mod live;
+mod logging;
 mod memory;
 mod metrics;
+mod policy;
 mod stream;
 mod transcript;
+mod value;
 mod version;
 
-pub use config::*;
+pub use config::{linnet_stream_config_init, linnet_stream_config_t};
+pub use devices::*;
 pub use engine::*;
 pub use error::{linnet_last_error, linnet_status_name, linnet_status_t};
 pub use event::*;
+pub use format::*;
+pub use grammar::*;
+pub use hotwords::*;
 pub use live::*;
+pub use logging::*;
 pub use metrics::*;
+pub use policy::*;
 pub use stream::*;
 pub use transcript::*;
 pub use version::*;

@@ -10,18 +10,20 @@ use linnet::{
     AudioFormat,
     audio::{PcmSample, Resampler},
     live::{Clock, Connection, Input, Live, LiveConfig, Opening, Priority, Remote, Source, SourceError},
+    model::tokens::Tokens,
 };
 
 use crate::{
-    config::linnet_stream_config_t,
+    config::{Settings, linnet_stream_config_t},
     delivery::{Callback, Delivery},
     engine::{engine, linnet_engine_t},
     error::{Failure, guard, linnet_status_t},
     event::{linnet_event_t, linnet_state_t},
     handles::{Kind, Table},
     memory::{self, AbiStruct, check_struct, read_struct, write, write_struct},
-    metrics::linnet_metrics_t,
+    metrics::{linnet_metrics_t, linnet_session_metrics_t},
     stream::interleaved,
+    value::flag,
 };
 
 /// A live session. Zero is none. Any thread may call at any time.
@@ -49,11 +51,12 @@ pub struct linnet_live_config_t {
     /// Audio that is kept while the recognizer is busy, in milliseconds: 80 to 600000. What comes when that is full is
     /// lost, and told by LINNET_EVENT_GAP. Default 5000.
     pub buffer_ms: u32,
-    /// Name of the microphone in UTF-8, zero-terminated; null for the system's default. Not used with
+    /// Id of the microphone, or a part of its name: UTF-8, zero-terminated; null for the system's default. Not used with
     /// LINNET_SOURCE_PUSH.
     pub device: *const c_char,
-    /// Settings of the recognition. Rate and channels are those of the pushed audio; a microphone has its own.
-    pub stream: linnet_stream_config_t,
+    /// Settings of the recognition; null for the defaults. Rate and channels are those of the pushed audio; a microphone
+    /// has its own.
+    pub stream: *const linnet_stream_config_t,
     /// Whether the recognizer's thread asks for real-time priority: 1 or 0. Default 1; where the system refuses,
     /// LINNET_EVENT_NOTICE says so.
     pub realtime_priority: u32,
@@ -79,7 +82,7 @@ impl linnet_live_config_t {
             source: LINNET_SOURCE_PUSH,
             buffer_ms: u32::try_from(config.buffer.as_millis()).unwrap_or(u32::MAX),
             device: std::ptr::null(),
-            stream: linnet_stream_config_t::defaults(),
+            stream: std::ptr::null(),
             realtime_priority: 1,
             event_fd: 0,
             on_event: None,
@@ -89,7 +92,6 @@ impl linnet_live_config_t {
 
     fn to_live_config(self) -> Result<LiveConfig, Failure> {
         let mut config = LiveConfig::default();
-        config.stream = self.stream.to_stream_config()?;
         config.buffer = match self.buffer_ms {
             ms @ 80..=600_000 => Duration::from_millis(ms.into()),
             other => return Err(Failure::argument(format!("buffer_ms is {other}; it takes 80 to 600000"))),
@@ -100,19 +102,18 @@ impl linnet_live_config_t {
     }
 }
 
-fn flag(value: u32, name: &str) -> Result<bool, Failure> {
-    match value {
-        0 => Ok(false),
-        1 => Ok(true),
-        other => Err(Failure::argument(format!("{name} is {other}; it takes 0 or 1"))),
-    }
-}
-
-struct Session {
-    remote: Remote,
+pub(crate) struct Session {
+    pub remote: Remote,
+    /// Of the engine, which what is made for the session must be made with.
+    pub tokens: Arc<Tokens>,
     delivery: Delivery,
     /// Of a session whose host pushes.
     pushed: Option<Pushed>,
+}
+
+/// The session that a handle stands for.
+pub(crate) fn session(handle: linnet_live_t) -> Result<Arc<Session>, Failure> {
+    SESSIONS.get(handle)
 }
 
 /// The host's end of the audio.
@@ -162,7 +163,7 @@ pub unsafe extern "C" fn linnet_live_config_init(config: *mut linnet_live_config
 /// Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_AUDIO when the rate or the number of
 /// channels is not one that can be converted; LINNET_ERROR_UNSUPPORTED when a field is set that the library does not
 /// have, and for a microphone in a library built without capture; LINNET_ERROR_RESOURCES. Threads: any. Ownership:
-/// `config` and the device's name are only read during the call; `user_data` must stay good until linnet_live_free has
+/// `config` and what it points to are only read during the call; `user_data` must stay good until linnet_live_free has
 /// returned, or the callback that called it; `*live` is the caller's, who gives it to linnet_live_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn linnet_live_start(
@@ -178,7 +179,8 @@ pub unsafe extern "C" fn linnet_live_start(
             // SAFETY: the caller promises that it is a struct of the size that it says.
             false => unsafe { read_struct(config, linnet_live_config_t::defaults())? },
         };
-        // SAFETY: the caller promises that the device's name is null or ends with a zero.
+        // SAFETY: the caller promises that the device's name is null or ends with a zero, and that the stream's settings
+        // are null or a struct of the size that it says, with what it points to.
         let session = unsafe { start(engine, &config)? };
         let handle = SESSIONS.insert(session)?;
         // SAFETY: as above.
@@ -187,15 +189,18 @@ pub unsafe extern "C" fn linnet_live_start(
 }
 
 /// # Safety
-/// `config.device` is null or ends with a zero.
+/// `config.device` is null or ends with a zero; `config.stream` is null, or a struct of the size that it says, with what
+/// it points to.
 unsafe fn start(engine: linnet_engine_t, config: &linnet_live_config_t) -> Result<Session, Failure> {
     let engine = self::engine(engine)?;
-    let settings = config.to_live_config()?;
+    let mut settings = config.to_live_config()?;
+    // SAFETY: as promised by the caller.
+    let Settings { config: stream, hotwords } = unsafe { Settings::for_stream(config.stream, &engine)? };
+    settings.stream = stream;
     let wants_fd = flag(config.event_fd, "event_fd")?;
     let callback = config.on_event.map(|function| Callback::new(function, config.user_data));
     let (live, pushed) = match config.source {
         LINNET_SOURCE_PUSH => {
-            let mut settings = settings;
             // A host that pauses has not lost its device.
             settings.stall = Duration::MAX;
             let clock = settings.clock.clone();
@@ -218,12 +223,17 @@ unsafe fn start(engine: linnet_engine_t, config: &linnet_live_config_t) -> Resul
         other => return Err(Failure::argument(format!("source is {other}; it takes a LINNET_SOURCE_ constant"))),
     };
     let remote = live.remote();
-    Ok(Session { remote, delivery: Delivery::start(live, callback, wants_fd)?, pushed })
+    if hotwords.is_some() {
+        remote.set_hotwords(hotwords);
+    }
+    let delivery = Delivery::start(live, callback, wants_fd)?;
+    Ok(Session { remote, tokens: engine.tokens().clone(), delivery, pushed })
 }
 
 #[cfg(feature = "capture")]
 fn microphone(engine: &linnet::Engine, device: Option<&str>, settings: LiveConfig) -> Result<Live, Failure> {
-    let microphone = linnet::live::Microphone::new(device.map(str::to_owned));
+    use linnet::live::Microphone;
+    let microphone = device.map_or_else(Microphone::default_input, Microphone::named);
     Ok(Live::start(engine, microphone, settings)?)
 }
 
@@ -267,7 +277,7 @@ pub unsafe extern "C" fn linnet_live_push_i16(
 /// # Safety
 /// `samples` is null or has that many frames of the session's channels.
 unsafe fn push<S: PcmSample>(live: linnet_live_t, samples: *const S, frames: usize) -> Result<(), Failure> {
-    let session = SESSIONS.get(live)?;
+    let session = session(live)?;
     let Some(pushed) = &session.pushed else {
         return Err(Failure::argument(
             "this session listens to a microphone; only one with LINNET_SOURCE_PUSH takes samples",
@@ -297,7 +307,7 @@ pub unsafe extern "C" fn linnet_live_next(
     guard(|| {
         // SAFETY: the caller promises that `event` is null or a struct of the size that it says.
         unsafe { check_struct(event)? };
-        let session = SESSIONS.get(live)?;
+        let session = session(live)?;
         let next = session.delivery.next(Duration::from_millis(timeout_ms.into()))?;
         // SAFETY: as above.
         unsafe { write_struct(event, &next) }
@@ -313,7 +323,7 @@ pub unsafe extern "C" fn linnet_live_next(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn linnet_live_event_fd(live: linnet_live_t, fd: *mut i32) -> linnet_status_t {
     guard(|| {
-        let descriptor = SESSIONS.get(live)?.delivery.descriptor()?;
+        let descriptor = session(live)?.delivery.descriptor()?;
         // SAFETY: the caller promises that `fd` is null or can be written.
         unsafe { write(fd, "fd", descriptor) }
     })
@@ -325,7 +335,7 @@ pub unsafe extern "C" fn linnet_live_event_fd(live: linnet_live_t, fd: *mut i32)
 #[unsafe(no_mangle)]
 pub extern "C" fn linnet_live_finalize(live: linnet_live_t) -> linnet_status_t {
     guard(|| {
-        SESSIONS.get(live)?.remote.finalize();
+        session(live)?.remote.finalize();
         Ok(())
     })
 }
@@ -337,7 +347,7 @@ pub extern "C" fn linnet_live_finalize(live: linnet_live_t) -> linnet_status_t {
 #[unsafe(no_mangle)]
 pub extern "C" fn linnet_live_stop(live: linnet_live_t) -> linnet_status_t {
     guard(|| {
-        let session = SESSIONS.get(live)?;
+        let session = session(live)?;
         match &session.pushed {
             Some(pushed) => {
                 if let Some(input) = pushed.input.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -356,7 +366,7 @@ pub extern "C" fn linnet_live_stop(live: linnet_live_t) -> linnet_status_t {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn linnet_live_state(live: linnet_live_t, state: *mut linnet_state_t) -> linnet_status_t {
     guard(|| {
-        let current = SESSIONS.get(live)?.remote.state().into();
+        let current = session(live)?.remote.state().into();
         // SAFETY: the caller promises that `state` is null or can be written.
         unsafe { write(state, "state", current) }
     })
@@ -371,7 +381,26 @@ pub unsafe extern "C" fn linnet_live_metrics(live: linnet_live_t, metrics: *mut 
     guard(|| {
         // SAFETY: the caller promises that `metrics` is null or a struct of the size that it says.
         unsafe { check_struct(metrics)? };
-        let current = linnet_metrics_t::from(&SESSIONS.get(live)?.remote.recognizer_metrics());
+        let current = linnet_metrics_t::from(&session(live)?.remote.recognizer_metrics());
+        // SAFETY: as above.
+        unsafe { write_struct(metrics, &current) }
+    })
+}
+
+/// Fills `metrics` with what the session measured of itself: queues, latency, gaps, losses and how loud it is.
+///
+/// Errors: LINNET_ERROR_INVALID_HANDLE, LINNET_ERROR_INVALID_ARGUMENT. Threads: any. Ownership: `metrics` is the
+/// caller's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn linnet_live_session_metrics(
+    live: linnet_live_t,
+    metrics: *mut linnet_session_metrics_t,
+) -> linnet_status_t {
+    guard(|| {
+        // SAFETY: the caller promises that `metrics` is null or a struct of the size that it says.
+        unsafe { check_struct(metrics)? };
+        let session = session(live)?;
+        let current = linnet_session_metrics_t::new(&session.remote.metrics(), session.remote.level());
         // SAFETY: as above.
         unsafe { write_struct(metrics, &current) }
     })

@@ -25,8 +25,11 @@ const LARGEST_STRUCT: usize = 4096;
 /// Addresses below are of no object: they come of a field's offset from a null pointer.
 const FIRST_ADDRESS: usize = 4096;
 
-/// The longest path, in bytes.
-const LONGEST_PATH: usize = 1 << 15;
+/// The longest path, name or phrase, in bytes.
+const LONGEST_TEXT: usize = 1 << 15;
+
+/// The longest grammar, in bytes.
+const LONGEST_SOURCE: usize = 1 << 20;
 
 fn check<T>(pointer: *const T, name: &str) -> Result<(), Failure> {
     let problem = match pointer.addr() {
@@ -134,23 +137,64 @@ pub(crate) unsafe fn values<'a, T: Copy>(data: *const T, len: usize, name: &str)
     Ok(unsafe { slice::from_raw_parts(data, len) })
 }
 
-/// A path: UTF-8 that ends with a zero.
+/// The `len` structs at `data`, of which no host has more than `most`.
+///
+/// # Safety
+/// As [`values`].
+pub(crate) unsafe fn array<'a, T: Copy>(
+    data: *const T,
+    len: usize,
+    most: usize,
+    name: &str,
+) -> Result<&'a [T], Failure> {
+    if len > most {
+        return Err(Failure::argument(format!("{name}: there are {len}; {most} are the most")));
+    }
+    // SAFETY: as promised by the caller.
+    unsafe { values(data, len, name) }
+}
+
+/// A path: UTF-8 that ends with a zero, and is not empty.
+///
+/// # Safety
+/// `path` is null, or bytes can be read there up to a zero and don't change during `'a`.
+pub(crate) unsafe fn path<'a>(path: *const c_char) -> Result<&'a str, Failure> {
+    // SAFETY: as promised by the caller.
+    match unsafe { text(path, "path")? } {
+        "" => Err(Failure::argument("path is empty")),
+        path => Ok(path),
+    }
+}
+
+/// A name or phrase: UTF-8 that ends with a zero.
 ///
 /// # Safety
 /// `text` is null, or bytes can be read there up to a zero and don't change during `'a`.
-pub(crate) unsafe fn path<'a>(text: *const c_char) -> Result<&'a str, Failure> {
-    check(text, "path")?;
+pub(crate) unsafe fn text<'a>(text: *const c_char, name: &str) -> Result<&'a str, Failure> {
+    // SAFETY: as promised by the caller.
+    unsafe { string(text, name, LONGEST_TEXT) }
+}
+
+/// A grammar: UTF-8 that ends with a zero.
+///
+/// # Safety
+/// `source` is null, or bytes can be read there up to a zero and don't change during `'a`.
+pub(crate) unsafe fn source<'a>(source: *const c_char) -> Result<&'a str, Failure> {
+    // SAFETY: as promised by the caller.
+    unsafe { string(source, "source", LONGEST_SOURCE) }
+}
+
+/// # Safety
+/// `text` is null, or bytes can be read there up to a zero and don't change during `'a`.
+unsafe fn string<'a>(text: *const c_char, name: &str, longest: usize) -> Result<&'a str, Failure> {
+    check(text, name)?;
     let text = text.cast::<u8>();
     // SAFETY: bytes are read up to the first zero, as the caller promises.
-    let len = (0..LONGEST_PATH).find(|&at| unsafe { text.add(at).read() } == 0);
-    let len = len.ok_or_else(|| Failure::argument(format!("path: no zero in {LONGEST_PATH} bytes")))?;
+    let len = (0..longest).find(|&at| unsafe { text.add(at).read() } == 0);
+    let len = len.ok_or_else(|| Failure::argument(format!("{name}: no zero in {longest} bytes")))?;
     // SAFETY: these bytes were just read.
     let bytes = unsafe { slice::from_raw_parts(text, len) };
-    match std::str::from_utf8(bytes) {
-        Ok("") => Err(Failure::argument("path is empty")),
-        Ok(path) => Ok(path),
-        Err(error) => Err(Failure::argument(format!("path is not UTF-8: {error}"))),
-    }
+    std::str::from_utf8(bytes).map_err(|error| Failure::argument(format!("{name} is not UTF-8: {error}")))
 }
 
 #[cfg(test)]
@@ -256,7 +300,7 @@ mod tests {
         assert_eq!(path_of("héllo.wav\0".as_bytes()).unwrap(), "héllo.wav");
         assert!(path_of(b"\0").unwrap_err().contains("empty"));
         assert!(path_of(b"a\xff\0").unwrap_err().contains("UTF-8"));
-        assert!(path_of(&[b'a'; LONGEST_PATH + 1]).unwrap_err().contains("no zero"));
+        assert!(path_of(&[b'a'; LONGEST_TEXT + 1]).unwrap_err().contains("no zero"));
         // SAFETY: null is refused.
         assert!(unsafe { path(std::ptr::null()) }.unwrap_err().message.contains("null"));
     }

@@ -5,10 +5,10 @@ use std::{
     time::Duration,
 };
 
-use linnet::Stream;
+use linnet::{Stream, model::tokens::Tokens};
 
 use crate::{
-    config::{linnet_stream_config_t, stream_config},
+    config::{Settings, linnet_stream_config_t},
     engine::{engine, linnet_engine_t},
     error::{Failure, guard, linnet_status_t},
     event::{Lent, linnet_event_t, ms},
@@ -24,19 +24,21 @@ pub type linnet_stream_t = u64;
 
 static STREAMS: Table<OpenStream> = Table::new(Kind::Stream);
 
-struct OpenStream {
+pub(crate) struct OpenStream {
     channels: usize,
+    /// Of the engine, which what is made for the stream must be made with.
+    pub tokens: Arc<Tokens>,
     /// Poisoned by a panic of the engine, after which its state is not to be trusted.
     state: Mutex<State>,
 }
 
-struct State {
-    stream: Stream,
+pub(crate) struct State {
+    pub stream: Stream,
     lent: Lent,
 }
 
 impl OpenStream {
-    fn lock(&self) -> Result<MutexGuard<'_, State>, Failure> {
+    pub fn lock(&self) -> Result<MutexGuard<'_, State>, Failure> {
         self.state.lock().map_err(|_| {
             Failure::internal(
                 "an earlier call on this stream met a defect in the library; free the stream and make a new one",
@@ -45,9 +47,17 @@ impl OpenStream {
     }
 }
 
+/// The stream that a handle stands for.
+pub(crate) fn open_stream(handle: linnet_stream_t) -> Result<Arc<OpenStream>, Failure> {
+    STREAMS.get(handle)
+}
+
 /// Runs `call` with the stream that a handle stands for, when it is its turn.
-fn with<T>(handle: linnet_stream_t, call: impl FnOnce(&mut State) -> Result<T, Failure>) -> Result<T, Failure> {
-    let open: Arc<OpenStream> = STREAMS.get(handle)?;
+pub(crate) fn with<T>(
+    handle: linnet_stream_t,
+    call: impl FnOnce(&mut State) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let open = open_stream(handle)?;
     let mut state = open.lock()?;
     call(&mut state)
 }
@@ -56,8 +66,8 @@ fn with<T>(handle: linnet_stream_t, call: impl FnOnce(&mut State) -> Result<T, F
 ///
 /// Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_AUDIO when the rate or the number of
 /// channels is not one that can be converted; LINNET_ERROR_UNSUPPORTED when a field is set that the library does not
-/// have; LINNET_ERROR_RESOURCES. Threads: any. Ownership: `config` is only read during the call; `*stream` is the
-/// caller's, who gives it to linnet_stream_free.
+/// have; LINNET_ERROR_RESOURCES. Threads: any. Ownership: `config` and what it points to are only read during the call;
+/// `*stream` is the caller's, who gives it to linnet_stream_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn linnet_stream_new(
     engine: linnet_engine_t,
@@ -67,11 +77,13 @@ pub unsafe extern "C" fn linnet_stream_new(
     guard(|| {
         // SAFETY: the caller promises that `stream` is null or can be written.
         unsafe { write(stream, "stream", 0)? };
-        // SAFETY: the caller promises that `config` is null or a struct of the size that it says.
-        let config = unsafe { stream_config(config)? };
-        let channels = config.audio.channels.into();
-        let state = State { stream: self::engine(engine)?.stream(config)?, lent: Lent::default() };
-        let handle = STREAMS.insert(OpenStream { channels, state: Mutex::new(state) })?;
+        let engine = self::engine(engine)?;
+        // SAFETY: the caller promises that `config` is null or a struct of the size that it says, with what it points to.
+        let settings = unsafe { Settings::for_stream(config, &engine)? };
+        let channels = settings.config.audio.channels.into();
+        let state = State { stream: settings.stream(&engine)?, lent: Lent::default() };
+        let open = OpenStream { channels, tokens: engine.tokens().clone(), state: Mutex::new(state) };
+        let handle = STREAMS.insert(open)?;
         // SAFETY: as above.
         unsafe { write(stream, "stream", handle) }
     })

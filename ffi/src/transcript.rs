@@ -2,10 +2,10 @@
 
 use std::ffi::c_char;
 
-use linnet::{AudioFormat, Engine, Event, Hypothesis, Stream, StreamConfig, audio::AudioFile};
+use linnet::{AudioFormat, Engine, Event, Hypothesis, Stream, audio::AudioFile};
 
 use crate::{
-    config::audio_format,
+    config::{Settings, audio_format, linnet_stream_config_t},
     engine::{engine, linnet_engine_t},
     error::{Failure, guard, linnet_status_t},
     event::{Lent, linnet_event_kind_t::LINNET_EVENT_FINAL, linnet_event_t},
@@ -41,10 +41,13 @@ impl Transcript {
 /// Recognizes a whole recording: `frames` frames of interleaved samples in -1..1 with `sample_rate_hz` frames per
 /// second. On an error `*transcript` is zero.
 ///
-/// Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT as linnet_stream_push_f32; LINNET_ERROR_AUDIO when
-/// the rate or the number of channels is not one that can be converted; LINNET_ERROR_RESOURCES. Threads: any; calls run
-/// side by side. Ownership: `samples` are only read during the call; `*transcript` is the caller's, who gives it to
-/// linnet_transcript_free.
+/// `config` may be null. Of it a recording takes `chunk_ms` (of which 0 is the longest here), `max_symbols_per_frame`,
+/// `beam_width`, `alternatives`, `hotwords`, `grammar` and `format`; nothing ends its one utterance early.
+///
+/// Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT as linnet_stream_push_f32 and linnet_stream_new;
+/// LINNET_ERROR_AUDIO when the rate or the number of channels is not one that can be converted; LINNET_ERROR_UNSUPPORTED;
+/// LINNET_ERROR_RESOURCES. Threads: any; calls run side by side. Ownership: `samples`, `config` and what it points to are
+/// only read during the call; `*transcript` is the caller's, who gives it to linnet_transcript_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn linnet_transcribe_f32(
     engine: linnet_engine_t,
@@ -52,6 +55,7 @@ pub unsafe extern "C" fn linnet_transcribe_f32(
     frames: usize,
     sample_rate_hz: u32,
     channels: u32,
+    config: *const linnet_stream_config_t,
     transcript: *mut linnet_transcript_t,
 ) -> linnet_status_t {
     let recognize = || {
@@ -60,7 +64,9 @@ pub unsafe extern "C" fn linnet_transcribe_f32(
         // SAFETY: the caller promises that `samples` is null or has that many frames.
         let samples = unsafe { interleaved(samples, frames, format.channels.into())? };
         check_finite(samples)?;
-        Ok(engine.transcribe(samples, format)?)
+        // SAFETY: the caller promises that `config` is null or a struct of the size that it says, with what it points to.
+        let settings = unsafe { Settings::for_recording(config, &engine, format)? };
+        transcribe(&engine, settings, |stream| Ok(stream.push_f32(samples)?))
     };
     // SAFETY: the caller promises that `transcript` is null or can be written.
     unsafe { deliver(transcript, recognize) }
@@ -76,6 +82,7 @@ pub unsafe extern "C" fn linnet_transcribe_i16(
     frames: usize,
     sample_rate_hz: u32,
     channels: u32,
+    config: *const linnet_stream_config_t,
     transcript: *mut linnet_transcript_t,
 ) -> linnet_status_t {
     let recognize = || {
@@ -83,29 +90,45 @@ pub unsafe extern "C" fn linnet_transcribe_i16(
         let format = audio_format(sample_rate_hz, channels)?;
         // SAFETY: the caller promises that `samples` is null or has that many frames.
         let samples = unsafe { interleaved(samples, frames, format.channels.into())? };
-        transcribe(&engine, format, |stream| Ok(stream.push_i16(samples)?))
+        // SAFETY: the caller promises that `config` is null or a struct of the size that it says, with what it points to.
+        let settings = unsafe { Settings::for_recording(config, &engine, format)? };
+        transcribe(&engine, settings, |stream| Ok(stream.push_i16(samples)?))
     };
     // SAFETY: the caller promises that `transcript` is null or can be written.
     unsafe { deliver(transcript, recognize) }
 }
 
 /// Recognizes an audio file, which is read piece by piece: WAV, and unless the library was built without them also FLAC,
-/// MP3 and Ogg Vorbis. `path` is UTF-8 and ends with a zero. On an error `*transcript` is zero.
+/// MP3 and Ogg Vorbis. `path` is UTF-8 and ends with a zero; `config` is as for linnet_transcribe_f32. On an error
+/// `*transcript` is zero.
 ///
 /// Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_AUDIO when the file can't be read or
 /// converted, also when its format is not built in; LINNET_ERROR_RESOURCES. Threads: any; calls run side by side.
-/// Ownership: `path` is only read during the call; `*transcript` is the caller's, who gives it to
-/// linnet_transcript_free.
+/// Ownership: `path`, `config` and what it points to are only read during the call; `*transcript` is the caller's, who
+/// gives it to linnet_transcript_free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn linnet_transcribe_file(
     engine: linnet_engine_t,
     path: *const c_char,
+    config: *const linnet_stream_config_t,
     transcript: *mut linnet_transcript_t,
 ) -> linnet_status_t {
     let recognize = || {
         let engine = self::engine(engine)?;
         // SAFETY: the caller promises that `path` is null or ends with a zero.
-        transcribe_file(&engine, unsafe { self::path(path)? })
+        let path = unsafe { self::path(path)? };
+        let mut file = AudioFile::open(path)?;
+        let channels = u16::try_from(file.channels());
+        let channels = channels.map_err(|_| Failure::audio(format!("{path} has {} channels", file.channels())))?;
+        let format = AudioFormat { rate_hz: file.rate_hz(), channels };
+        // SAFETY: the caller promises that `config` is null or a struct of the size that it says, with what it points to.
+        let settings = unsafe { Settings::for_recording(config, &engine, format)? };
+        transcribe(&engine, settings, |stream| {
+            while let Some(block) = file.next_block()? {
+                stream.push_f32(block)?;
+            }
+            Ok(())
+        })
     };
     // SAFETY: the caller promises that `transcript` is null or can be written.
     unsafe { deliver(transcript, recognize) }
@@ -160,10 +183,10 @@ unsafe fn deliver(
 /// Recognizes what `push` pushes as one recording.
 fn transcribe(
     engine: &Engine,
-    format: AudioFormat,
+    settings: Settings,
     push: impl FnOnce(&mut Stream) -> Result<(), Failure>,
 ) -> Result<Hypothesis, Failure> {
-    let mut stream = engine.stream(StreamConfig::batch(format))?;
+    let mut stream = settings.stream(engine)?;
     push(&mut stream)?;
     stream.finish()?;
     while let Some(event) = stream.poll() {
@@ -172,17 +195,4 @@ fn transcribe(
         }
     }
     Ok(Hypothesis::default())
-}
-
-/// Recognizes a file, piece by piece.
-fn transcribe_file(engine: &Engine, path: &str) -> Result<Hypothesis, Failure> {
-    let mut file = AudioFile::open(path)?;
-    let channels = u16::try_from(file.channels());
-    let channels = channels.map_err(|_| Failure::audio(format!("{path} has {} channels", file.channels())))?;
-    transcribe(engine, AudioFormat { rate_hz: file.rate_hz(), channels }, |stream| {
-        while let Some(block) = file.next_block()? {
-            stream.push_f32(block)?;
-        }
-        Ok(())
-    })
 }

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 /// Version of the ABI that this header describes. It changes only when a program has to be compiled again; functions
 /// and trailing fields of structs may be added without.
-pub const LINNET_ABI_VERSION: u32 = 1;
+pub const LINNET_ABI_VERSION: u32 = 2;
 
 /// The ABI version of the library that was loaded: anything but LINNET_ABI_VERSION means that this header belongs to
 /// another library.

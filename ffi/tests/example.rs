@@ -11,6 +11,16 @@ use std::{
 use common::{CLIP, Library, compile_from, model, output_of, root, scratch};
 
 #[test]
+fn the_microphone_example_lists_or_says_why_not() {
+    let program = compile_from(&root().join("examples/c/microphone.c"), Library::Shared, &[], "example");
+    let listed = Command::new(&program).output().unwrap();
+    let said = String::from_utf8_lossy(&listed.stderr).into_owned();
+    assert!(listed.status.success() || said.contains("capture") || said.contains("sound"), "{said}");
+    let failed = Command::new(&program).arg("no-such-model").output().unwrap();
+    assert!(String::from_utf8_lossy(&failed.stderr).contains("model error"));
+}
+
+#[test]
 fn the_example_transcribes_a_file_and_standard_input() {
     let source = root().join("examples/c/transcribe.c");
     let program = compile_from(&source, Library::Shared, &[], "example");

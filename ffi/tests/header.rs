@@ -6,15 +6,21 @@ use std::{fs, path::Path};
 const UPDATE: &str = "LINNET_UPDATE_HEADER";
 
 /// Where the header's parts are, in the order in which it shows them.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 15] = [
     "version.rs",
     "error.rs",
+    "logging.rs",
     "engine.rs",
+    "hotwords.rs",
+    "grammar.rs",
+    "format.rs",
     "config.rs",
+    "policy.rs",
     "event.rs",
     "metrics.rs",
     "stream.rs",
     "live.rs",
+    "devices.rs",
     "transcript.rs",
 ];
 

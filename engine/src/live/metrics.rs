@@ -53,6 +53,18 @@ pub struct Counters {
     pub drift_ppm: Option<f64>,
 }
 
+/// What taking the events measured.
+pub(super) struct Taken {
+    pub(super) delivery: Recorder,
+    pub(super) capture_to_event: Recorder,
+}
+
+impl Taken {
+    pub(super) fn new() -> Self {
+        Self { delivery: Recorder::new(), capture_to_event: Recorder::new() }
+    }
+}
+
 /// What the recognizer's thread publishes.
 pub(super) struct Published {
     pub(super) queue: Recorder,

@@ -81,10 +81,10 @@ pub use source::{Connection, Input, Opening, Source, SourceError, Status};
 
 use self::{
     mailbox::{Lent, Mailbox, Stamp},
-    metrics::Published,
+    metrics::{Published, Taken},
     worker::{Control, Turn, Worker},
 };
-use crate::{Engine, Error, recognizer::Recorder};
+use crate::{Engine, Error};
 
 /// What can end a session.
 #[derive(Debug, thiserror::Error)]
@@ -107,8 +107,6 @@ pub struct Live {
     remote: Remote,
     clock: Clock,
     lent: Lent,
-    delivery: Recorder,
-    capture_to_event: Recorder,
     thread: Option<JoinHandle<Result<(), Error>>>,
 }
 
@@ -131,11 +129,9 @@ impl Live {
             .map_err(LiveError::Thread)?;
         Ok(Self {
             mailbox,
-            remote: Remote { control, published },
+            remote: Remote { control, published, taken: Arc::new(Mutex::new(Taken::new())) },
             clock,
             lent: Lent::default(),
-            delivery: Recorder::new(),
-            capture_to_event: Recorder::new(),
             thread: Some(thread),
         })
     }
@@ -145,10 +141,12 @@ impl Live {
     pub fn next_event(&mut self, timeout: Duration) -> Option<LiveEvent<'_>> {
         let (event, Stamp { captured, made }) = self.mailbox.take(&mut self.lent, timeout)?;
         let now = self.clock.now();
-        self.delivery.record(now.saturating_sub(made));
+        let mut taken = self.remote.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.delivery.record(now.saturating_sub(made));
         if let (LiveEvent::Heard(_), Some(captured)) = (event, captured) {
-            self.capture_to_event.record(now.saturating_sub(captured));
+            taken.capture_to_event.record(now.saturating_sub(captured));
         }
+        drop(taken);
         Some(event)
     }
 
@@ -185,15 +183,7 @@ impl Live {
 
     /// What the session measured: up to a quarter of a second ago, or to its end.
     pub fn metrics(&self) -> LiveMetrics {
-        let published = self.remote.published.lock().unwrap_or_else(PoisonError::into_inner);
-        LiveMetrics {
-            queue: published.queue.times(),
-            recognizer: published.recognizer.clone(),
-            delivery: self.delivery.times(),
-            capture_to_event: self.capture_to_event.times(),
-            began: published.began,
-            counters: published.counters,
-        }
+        self.remote.metrics()
     }
 
     /// Ends the session at once, without the events that are left, and tells how it went.

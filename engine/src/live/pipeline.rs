@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Clock, Counters, mailbox::Mailbox, mailbox::Stamp};
+use super::{Clock, Counters, mailbox::Mailbox, mailbox::Stamp, worker::Changes};
 use crate::{AudioFormat, Engine, Error, Metrics, Stream, StreamConfig, audio::ring, transcript::Hypothesis};
 
 /// Audio that waits at this length, for this time, means that the recognizer is behind: chunks are made longer, which is
@@ -119,6 +119,23 @@ impl Pipeline {
         self.recording = None;
         self.deliver();
         Ok(())
+    }
+
+    /// Changes settings of the stream.
+    pub(super) fn change(&mut self, changes: Changes) {
+        let Changes { policy, format, hotwords, grammar } = changes;
+        if let Some(policy) = policy {
+            self.stream.set_policy(policy);
+        }
+        if let Some(format) = format {
+            self.stream.set_format(format);
+        }
+        if let Some(hotwords) = hotwords {
+            self.stream.set_hotwords(hotwords);
+        }
+        if let Some(grammar) = grammar {
+            self.stream.set_grammar(grammar);
+        }
     }
 
     #[cfg(test)]

@@ -9,12 +9,12 @@ use std::{
 
 use super::{
     mailbox::{Lent, Mailbox},
-    metrics::Published,
+    metrics::{Published, Taken},
     pipeline::Pipeline,
     worker::{Control, Turn, Worker},
     *,
 };
-use crate::{AudioFormat, Event, StreamConfig, audio::AudioFile};
+use crate::{AudioFormat, Event, FormatConfig, Hotword, Policy, StreamConfig, audio::AudioFile};
 
 const MS: Duration = Duration::from_millis(1);
 const S: Duration = Duration::from_secs(1);
@@ -66,6 +66,9 @@ struct Session {
     over: bool,
     /// Whether the host takes events.
     attentive: bool,
+    /// Of the last final, as it is written, and its intent.
+    written: String,
+    intent: Option<String>,
 }
 
 fn engine() -> Engine {
@@ -136,7 +139,14 @@ impl Session {
             seen: Vec::new(),
             over: false,
             attentive: true,
+            written: String::new(),
+            intent: None,
         }
+    }
+
+    fn remote(&self) -> Remote {
+        let taken = Arc::new(Mutex::new(Taken::new()));
+        Remote { control: self.control.clone(), published: self.published.clone(), taken }
     }
 
     /// Lets the worker do all it can at this moment; returns how long it would sleep.
@@ -160,7 +170,11 @@ impl Session {
             && let Some((event, _)) = self.mailbox.take(&mut self.lent, Duration::ZERO)
         {
             let seen = match event {
-                LiveEvent::Heard(Event::Final(words)) => Seen::Final(words.text().to_owned()),
+                LiveEvent::Heard(Event::Final(words)) => {
+                    self.written = words.written().map_or(String::new(), |written| written.text().to_owned());
+                    self.intent = words.interpretation().and_then(|meaning| meaning.intent.clone());
+                    Seen::Final(words.text().to_owned())
+                }
                 LiveEvent::Heard(Event::Interim(words)) => Seen::Interim(words.text().to_owned()),
                 LiveEvent::Heard(Event::Gap { at, length }) => Seen::Gap(at, length),
                 LiveEvent::Heard(_) => continue,
@@ -540,6 +554,37 @@ fn finalize_is_answered_with_a_final_between_pauses() {
     session.settle();
     assert_eq!(session.finals(), alone(&samples));
     assert_eq!(session.control.state(), State::Live);
+}
+
+#[test]
+fn changes_of_the_host_are_made_before_the_audio_that_comes_next() {
+    let samples = clip(0);
+    let silence = vec![0.0; 48_000];
+    let mut session = Session::new(&[], &[]);
+    session.settle();
+    let remote = session.remote();
+    remote.set_policy(Policy { endpointing: None, ..Policy::default() });
+    let format = FormatConfig { punctuate: true, ..FormatConfig::default() };
+    remote.set_format(format);
+    remote.set_hotwords(Some(engine().hotwords(&[Hotword::new("quilter")])));
+    session.play(&samples);
+    session.play(&silence);
+    assert_eq!(session.finals(), "", "no pause ends the utterance");
+    remote.set_policy(Policy::default());
+    session.play(&silence[..16_000]);
+    assert!(!session.finals().is_empty(), "the running utterance is ended by the pause before the change");
+    assert!(session.written.ends_with('.'), "{:?}", session.written);
+
+    let said = session.seen.len();
+    remote.set_grammar(Some(engine().grammar("#JSGF V1.0;\npublic <any> = <GARBAGE>;").unwrap()));
+    remote.set_grammar(None);
+    remote.set_grammar(Some(engine().grammar("#JSGF V1.0;\npublic <all> = <GARBAGE>;").unwrap()));
+    session.play(&samples);
+    remote.finalize();
+    session.settle();
+    assert!(session.seen.len() > said);
+    assert_eq!(session.intent.as_deref(), Some("all"), "the newest change counts");
+    assert!(remote.metrics().recognizer.audio > S && remote.recognizer_metrics().audio > S);
 }
 
 #[test]

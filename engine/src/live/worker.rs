@@ -5,7 +5,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
@@ -21,7 +21,7 @@ use super::{
     source::End,
 };
 use crate::{
-    AudioFormat, Engine, Error,
+    AudioFormat, Engine, Error, FormatConfig, Grammar, Hotwords, Policy,
     audio::{
         Resampler,
         ring::{Item, POLL},
@@ -55,8 +55,21 @@ pub(super) struct Control {
     /// The host is gone: nobody takes events any more.
     pub(super) abandon: AtomicBool,
     pub(super) finalize: AtomicBool,
+    /// Whether there are `changes`, so that the thread locks only then.
+    pub(super) changed: AtomicBool,
+    pub(super) changes: Mutex<Changes>,
     pub(super) level: SharedLevel,
     state: AtomicU8,
+}
+
+/// Settings that the host has changed and the thread has not taken yet.
+#[derive(Default)]
+pub(super) struct Changes {
+    pub(super) policy: Option<Policy>,
+    pub(super) format: Option<FormatConfig>,
+    /// `Some(None)` is for none.
+    pub(super) hotwords: Option<Option<Hotwords>>,
+    pub(super) grammar: Option<Option<Grammar>>,
 }
 
 const STATES: [State; 4] = [State::Connecting, State::Live, State::Reconnecting, State::Stopped];
@@ -279,6 +292,7 @@ impl Worker {
         }
         self.take_notes(&mut open);
         for _ in 0..BLOCKS_PER_TURN {
+            self.take_changes();
             open.samples.clear();
             match open.connection.audio.pop(&mut open.samples) {
                 Some(Item::Samples { captured, .. }) => self.hear(&mut open, captured)?,
@@ -437,6 +451,14 @@ impl Worker {
             open.reroutes = reroutes;
             let device = open.connection.name.clone();
             self.note(Notice::Rerouted { device });
+        }
+    }
+
+    /// Makes the changes that the host asked for.
+    fn take_changes(&mut self) {
+        if self.control.changed.swap(false, Ordering::AcqRel) {
+            let changes = std::mem::take(&mut *self.control.changes.lock().unwrap_or_else(PoisonError::into_inner));
+            self.pipeline.change(changes);
         }
     }
 

@@ -133,6 +133,7 @@ impl Metrics {
         self.chunks = other.chunks;
         self.frames = other.frames;
         self.tokens = other.tokens;
+        self.gated = other.gated;
         self.bad_samples = other.bad_samples;
     }
 

@@ -10,9 +10,30 @@ from ctypes import POINTER, c_bool, c_char_p, c_double, c_float, c_int32, c_size
 from pathlib import Path
 from typing import Iterator
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 
-(EVENT_NONE, EVENT_SPEECH_STARTED, EVENT_INTERIM, EVENT_FINAL, EVENT_UTTERANCE_END, EVENT_GAP) = range(6)
+(
+    EVENT_NONE,
+    EVENT_SPEECH_STARTED,
+    EVENT_INTERIM,
+    EVENT_FINAL,
+    EVENT_UTTERANCE_END,
+    EVENT_GAP,
+    EVENT_STATE,
+    EVENT_TROUBLE,
+    EVENT_DEAD_MICROPHONE,
+    EVENT_MICROPHONE_ALIVE,
+    EVENT_NOTICE,
+) = range(11)
+
+STATES = ("none", "connecting", "live", "reconnecting", "stopped")
+STATE_STOPPED = 4
+SOURCE_PUSH, SOURCE_MICROPHONE = 0, 1
+PRESETS = ("conversation", "command", "dictation", "drive_thru", "phone")
+REDACTIONS = {"numbers": 1, "all_numbers": 2, "cards": 4, "ssn": 8}
+LOG_LEVELS = {"off": 0, "error": 1, "warn": 2, "info": 3, "debug": 4}
+
+LogCallback = ctypes.CFUNCTYPE(None, c_void_p, c_uint32, c_char_p, c_char_p)
 
 
 class Versioned(ctypes.Structure):
@@ -34,6 +55,81 @@ class StreamConfig(Versioned):
         ("endpoint_ms", c_uint32),
         ("max_utterance_ms", c_uint32),
         ("max_symbols_per_frame", c_uint32),
+        ("adaptive_endpointing", c_uint32),
+        ("unfinished_ms", c_uint32),
+        ("utterance_end_ms", c_uint32),
+        ("gate", c_uint32),
+        ("beam_width", c_uint32),
+        ("alternatives", c_uint32),
+        ("hotwords", c_uint64),
+        ("grammar", c_uint64),
+        ("format", c_void_p),
+    ]
+
+
+class Replacement(ctypes.Structure):
+    _fields_ = [("said", c_char_p), ("written", c_char_p)]
+
+
+class FormatConfig(Versioned):
+    _fields_ = [
+        ("size", c_size_t),
+        ("numerals", c_uint32),
+        ("smart", c_uint32),
+        ("punctuate", c_uint32),
+        ("profanity_filter", c_uint32),
+        ("redact", c_uint32),
+        ("reserved", c_uint32),
+        ("replacements", POINTER(Replacement)),
+        ("replacements_len", c_size_t),
+    ]
+
+
+class Policy(Versioned):
+    _fields_ = [
+        ("size", c_size_t),
+        ("endpoint_ms", c_uint32),
+        ("adaptive", c_uint32),
+        ("unfinished_ms", c_uint32),
+        ("utterance_end_ms", c_uint32),
+        ("max_utterance_ms", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class Hotword(ctypes.Structure):
+    _fields_ = [
+        ("phrase", c_char_p),
+        ("boost", c_float),
+        ("reserved", c_uint32),
+        ("sounds_like", POINTER(c_char_p)),
+        ("sounds_like_len", c_size_t),
+    ]
+
+
+class RejectedHotword(Versioned):
+    _fields_ = [("size", c_size_t), ("phrase", c_char_p), ("spelling", c_char_p), ("reason", c_char_p)]
+
+
+class GrammarConfig(Versioned):
+    _fields_ = [("size", c_size_t), ("rejection", c_float), ("letter_reward", c_float)]
+
+
+class Device(Versioned):
+    _fields_ = [("size", c_size_t), ("id", c_char_p), ("name", c_char_p)]
+
+
+class LiveConfig(Versioned):
+    _fields_ = [
+        ("size", c_size_t),
+        ("source", c_uint32),
+        ("buffer_ms", c_uint32),
+        ("device", c_char_p),
+        ("stream", POINTER(StreamConfig)),
+        ("realtime_priority", c_uint32),
+        ("event_fd", c_uint32),
+        ("on_event", c_void_p),
+        ("user_data", c_void_p),
     ]
 
 
@@ -65,6 +161,21 @@ class Word(ctypes.Structure):
     ]
 
 
+class Slot(ctypes.Structure):
+    _fields_ = [
+        ("name", c_char_p),
+        ("value", c_char_p),
+        ("start_ms", c_uint64),
+        ("end_ms", c_uint64),
+        ("confidence", c_float),
+        ("reserved", c_uint32),
+    ]
+
+
+class Alternative(ctypes.Structure):
+    _fields_ = [("text", c_char_p), ("text_len", c_size_t), ("score", c_float), ("reserved", c_uint32)]
+
+
 class Event(Versioned):
     _fields_ = [
         ("size", c_size_t),
@@ -80,6 +191,19 @@ class Event(Versioned):
         ("confirmed", c_size_t),
         ("speech_final", c_bool),
         ("from_finalize", c_bool),
+        ("state", c_int32),
+        ("written", c_char_p),
+        ("written_len", c_size_t),
+        ("written_words", POINTER(Word)),
+        ("written_words_len", c_size_t),
+        ("intent", c_char_p),
+        ("slots", POINTER(Slot)),
+        ("slots_len", c_size_t),
+        ("alternatives", POINTER(Alternative)),
+        ("alternatives_len", c_size_t),
+        ("margin", c_float),
+        ("interpreted", c_bool),
+        ("accepted", c_bool),
     ]
 
 
@@ -99,6 +223,36 @@ class Metrics(Versioned):
         ("encoder", StageTimes),
         ("decode", StageTimes),
         ("step", StageTimes),
+        ("gated_ms", c_uint64),
+        ("bad_samples", c_uint64),
+    ]
+
+
+class SessionMetrics(Versioned):
+    _fields_ = [
+        ("size", c_size_t),
+        ("queue", StageTimes),
+        ("delivery", StageTimes),
+        ("capture_to_event", StageTimes),
+        *(
+            (name, c_uint64)
+            for name in (
+                "overruns",
+                "longer_chunks",
+                "dropped_ms",
+                "gaps",
+                "gap_ms",
+                "glitches",
+                "losses",
+                "failed_attempts",
+                "recoveries",
+                "last_recovery_ms",
+                "longest_recovery_ms",
+            )
+        ),
+        ("drift_ppm", c_double),
+        ("level_rms_db", c_float),
+        ("level_peak_db", c_float),
     ]
 
 
@@ -120,9 +274,47 @@ _FUNCTIONS = {
     "linnet_stream_chunk_ms": [c_uint64, POINTER(c_uint32)],
     "linnet_stream_position_ms": [c_uint64, POINTER(c_uint64)],
     "linnet_stream_metrics": [c_uint64, POINTER(Metrics)],
-    "linnet_transcribe_f32": [c_uint64, c_void_p, c_size_t, c_uint32, c_uint32, POINTER(c_uint64)],
-    "linnet_transcribe_i16": [c_uint64, c_void_p, c_size_t, c_uint32, c_uint32, POINTER(c_uint64)],
-    "linnet_transcribe_file": [c_uint64, c_char_p, POINTER(c_uint64)],
+    "linnet_stream_set_hotwords": [c_uint64, c_uint64],
+    "linnet_stream_set_grammar": [c_uint64, c_uint64],
+    "linnet_stream_set_format": [c_uint64, POINTER(FormatConfig)],
+    "linnet_stream_set_policy": [c_uint64, POINTER(Policy)],
+    "linnet_stream_policy": [c_uint64, POINTER(Policy)],
+    "linnet_policy_init": [POINTER(Policy), c_uint32],
+    "linnet_format_config_init": [POINTER(FormatConfig)],
+    "linnet_hotwords_new": [c_uint64, POINTER(Hotword), c_size_t, POINTER(c_uint64)],
+    "linnet_hotwords_rejected_len": [c_uint64, POINTER(c_size_t)],
+    "linnet_hotwords_rejected": [c_uint64, c_size_t, POINTER(RejectedHotword)],
+    "linnet_hotwords_free": [c_uint64],
+    "linnet_grammar_config_init": [POINTER(GrammarConfig)],
+    "linnet_grammar_new": [c_uint64, c_char_p, POINTER(GrammarConfig), POINTER(c_uint64)],
+    "linnet_grammar_free": [c_uint64],
+    "linnet_devices_list": [POINTER(c_uint64)],
+    "linnet_devices_len": [c_uint64, POINTER(c_size_t)],
+    "linnet_devices_get": [c_uint64, c_size_t, POINTER(Device)],
+    "linnet_devices_free": [c_uint64],
+    "linnet_log": [LogCallback, c_void_p, c_uint32],
+    "linnet_live_config_init": [POINTER(LiveConfig)],
+    "linnet_live_start": [c_uint64, POINTER(LiveConfig), POINTER(c_uint64)],
+    "linnet_live_push_f32": [c_uint64, c_void_p, c_size_t],
+    "linnet_live_push_i16": [c_uint64, c_void_p, c_size_t],
+    "linnet_live_next": [c_uint64, POINTER(Event), c_uint32],
+    "linnet_live_finalize": [c_uint64],
+    "linnet_live_stop": [c_uint64],
+    "linnet_live_state": [c_uint64, POINTER(c_int32)],
+    "linnet_live_metrics": [c_uint64, POINTER(Metrics)],
+    "linnet_live_session_metrics": [c_uint64, POINTER(SessionMetrics)],
+    "linnet_live_set_hotwords": [c_uint64, c_uint64],
+    "linnet_live_set_grammar": [c_uint64, c_uint64],
+    "linnet_live_set_format": [c_uint64, POINTER(FormatConfig)],
+    "linnet_live_set_policy": [c_uint64, POINTER(Policy)],
+    "linnet_live_free": [c_uint64],
+    "linnet_transcribe_f32": [
+        c_uint64, c_void_p, c_size_t, c_uint32, c_uint32, POINTER(StreamConfig), POINTER(c_uint64)
+    ],
+    "linnet_transcribe_i16": [
+        c_uint64, c_void_p, c_size_t, c_uint32, c_uint32, POINTER(StreamConfig), POINTER(c_uint64)
+    ],
+    "linnet_transcribe_file": [c_uint64, c_char_p, POINTER(StreamConfig), POINTER(c_uint64)],
     "linnet_transcript_get": [c_uint64, POINTER(Event)],
     "linnet_transcript_free": [c_uint64],
 }
@@ -148,7 +340,7 @@ def _candidates() -> Iterator[str]:
 def _load() -> ctypes.CDLL:
     path = next(_candidates(), None)
     if path is None:
-        raise ImportError("liblinnet was not found; build it (cargo build --release -p linnet-ffi) or set LINNET_LIBRARY")
+        raise ImportError("liblinnet was not found; pip install examples/python builds it, or set LINNET_LIBRARY")
     library = ctypes.CDLL(path)
     library.linnet_abi_version.restype = c_uint32
     version = library.linnet_abi_version()

@@ -79,6 +79,70 @@ class LinnetTest(unittest.TestCase):
             thread.join()
         self.assertEqual(texts, [self.expected.text] * 3)
 
+    def test_hotwords_grammars_formats_and_policies_change_in_mid_stream(self) -> None:
+        first = self.expected.words[0].text
+        hotwords = self.engine.hotwords(["tea", linnet.Hotword("zebra", 3, [first]), linnet.Hotword("mocha", 99)])
+        self.assertEqual([(bad.phrase, bad.spelling) for bad in hotwords.rejected], [("mocha", "mocha")])
+        self.assertIn("99", hotwords.rejected[0].reason)
+        menu = "#JSGF V1.0;\npublic <ask> = (will | can){verb} you help (me | us);"
+        grammar = self.engine.grammar(menu, rejection=-1e9, letter_reward=3)
+        with self.engine.stream(hotwords=hotwords, endpoint_ms=0, chunk_ms=1120) as stream:
+
+            def say() -> linnet.Final:
+                stream.push(pcm())
+                stream.finalize()
+                return next(event for event in list(stream) if isinstance(event, linnet.Final))
+
+            self.assertTrue(say().text.startswith("zebra"))
+            stream.set_hotwords(None)
+            stream.set_format(linnet.Format(punctuate=True, redact=["cards"], replace=[(first, "zounds")]))
+            final = say()
+            self.assertTrue(final.written.lower().startswith("zounds") and final.text.startswith(first), final)
+            self.assertEqual(final.written_words[0].text.lower(), "zounds")
+            self.assertIsNone(final.interpretation)
+            stream.set_grammar(grammar)
+            meaning = say().interpretation
+            self.assertTrue(meaning and meaning.accepted and meaning.intent == "ask")
+            self.assertEqual(meaning.slots[0].name, "verb")
+            self.assertIn(meaning.slots[0].value, ("will", "can"))
+            stream.policy = linnet.Policy.preset("dictation")
+            self.assertEqual(stream.policy.endpoint_ms, 1500)
+        with_beam = self.engine.transcribe(pcm(), beam_width=4, alternatives=3)
+        self.assertEqual(with_beam.alternatives[0].text, with_beam.text)
+        with self.assertRaisesRegex(linnet.Error, "line 1"):
+            self.engine.grammar("no grammar")
+
+    def test_a_session_recognizes_on_its_own_thread(self) -> None:
+        grammar = self.engine.grammar("#JSGF V1.0;\npublic <any> = <GARBAGE>;")
+        with self.engine.live(grammar=grammar, buffer_ms=60_000, realtime_priority=False, endpoint_ms=0) as session:
+            data = pcm()
+            for at in range(0, len(data), 320):
+                session.push(data[at : at + 320])
+            session.stop()
+            events = list(session)
+            self.assertEqual(events[-1], linnet.State("stopped"))
+            finals = [event for event in events if isinstance(event, linnet.Final)]
+            self.assertEqual([final.interpretation.intent for final in finals], ["any"])
+            self.assertEqual(session.state, "stopped")
+            metrics = session.metrics()
+            self.assertGreater(metrics["queue"]["count"], 0)
+            self.assertEqual(metrics["gaps"], 0)
+
+    def test_devices_are_listed_or_refused_and_messages_arrive(self) -> None:
+        messages = []
+        linnet.log(lambda *message: messages.append(message), "debug")
+        try:
+            for device in linnet.devices():
+                self.assertTrue(device.id)
+        except linnet.Error as error:
+            self.assertRegex(str(error), "capture|sound")
+        linnet.Engine(MODEL).close()
+        linnet.log(None)
+        count = len(messages)
+        linnet.Engine(MODEL).close()
+        self.assertEqual(len(messages), count)
+        self.assertIn("info", [level for level, _, _ in messages])
+
     def test_mistakes_raise(self) -> None:
         with self.assertRaisesRegex(linnet.Error, "model error"):
             linnet.Engine("no-such-model")

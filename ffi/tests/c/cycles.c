@@ -23,7 +23,7 @@ static void cycle(linnet_engine_t engine, const float *audio) {
     OK(linnet_stream_poll(stream, &event));
     OK(linnet_stream_free(stream));
     CHECK(linnet_stream_free(stream) == LINNET_ERROR_INVALID_HANDLE);
-    OK(linnet_transcribe_f32(engine, audio, FRAMES / 10, 16000, 1, &transcript));
+    OK(linnet_transcribe_f32(engine, audio, FRAMES / 10, 16000, 1, NULL, &transcript));
     OK(linnet_transcript_free(transcript));
 }
 

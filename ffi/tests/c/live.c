@@ -212,7 +212,10 @@ static void misuse(void) {
     config.buffer_ms = 1;
     FAILS(linnet_live_start(engine, &config, &live), LINNET_ERROR_INVALID_ARGUMENT, "buffer_ms");
     OK(linnet_live_config_init(&config));
-    config.stream.sample_rate_hz = 3;
+    linnet_stream_config_t stream = {.size = sizeof stream};
+    OK(linnet_stream_config_init(&stream));
+    stream.sample_rate_hz = 3;
+    config.stream = &stream;
     CHECK(linnet_live_start(engine, &config, &live) == LINNET_ERROR_AUDIO);
     FAILS(linnet_live_start(engine, NULL, NULL), LINNET_ERROR_INVALID_ARGUMENT, "null");
     FAILS(linnet_live_start(engine + 256, NULL, &live), LINNET_ERROR_INVALID_HANDLE, "");

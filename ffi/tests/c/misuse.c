@@ -28,9 +28,9 @@ static void handles(linnet_engine_t engine) {
         FAILS(linnet_stream_metrics(handle, &metrics), HANDLE, "");
         FAILS(linnet_engine_info(handle, &info), HANDLE, "");
         FAILS(linnet_stream_new(handle, NULL, &other), HANDLE, "");
-        FAILS(linnet_transcribe_f32(handle, silence, 160, 16000, 1, &other), HANDLE, "");
-        FAILS(linnet_transcribe_i16(handle, (const int16_t *)silence, 160, 16000, 1, &other), HANDLE, "");
-        FAILS(linnet_transcribe_file(handle, "speech.wav", &other), HANDLE, "");
+        FAILS(linnet_transcribe_f32(handle, silence, 160, 16000, 1, NULL, &other), HANDLE, "");
+        FAILS(linnet_transcribe_i16(handle, (const int16_t *)silence, 160, 16000, 1, NULL, &other), HANDLE, "");
+        FAILS(linnet_transcribe_file(handle, "speech.wav", NULL, &other), HANDLE, "");
         FAILS(linnet_transcript_get(handle, &event), HANDLE, "");
         CHECK(other == 0);
         if (handle != 0) {
@@ -83,7 +83,7 @@ static void pointers(linnet_engine_t engine) {
     for (size_t i = 0; i < 3; i++) {
         audio.samples[i * 70] = not_finite[i];
         FAILS(linnet_stream_push_f32(stream, audio.samples, 160), ARGUMENT, "finite");
-        FAILS(linnet_transcribe_f32(engine, audio.samples, 160, 16000, 1, &transcript), ARGUMENT, "finite");
+        FAILS(linnet_transcribe_f32(engine, audio.samples, 160, 16000, 1, NULL, &transcript), ARGUMENT, "finite");
         audio.samples[i * 70] = 0;
     }
     OK(linnet_stream_position_ms(stream, &position_ms));
@@ -97,11 +97,11 @@ static void pointers(linnet_engine_t engine) {
     FAILS(linnet_stream_new(engine, NULL, NULL), ARGUMENT, "null");
     FAILS(linnet_stream_config_init(NULL), ARGUMENT, "null");
     FAILS(linnet_engine_info(engine, NULL), ARGUMENT, "null");
-    FAILS(linnet_transcribe_f32(engine, audio.samples, 160, 16000, 1, NULL), ARGUMENT, "null");
-    FAILS(linnet_transcribe_f32(engine, NULL, 160, 16000, 1, &transcript), ARGUMENT, "null");
-    FAILS(linnet_transcribe_i16(engine, NULL, 160, 16000, 1, &transcript), ARGUMENT, "null");
-    FAILS(linnet_transcribe_f32(engine, audio.samples, SIZE_MAX / 2, 16000, 3, &transcript), ARGUMENT, "memory");
-    FAILS(linnet_transcribe_file(engine, NULL, &transcript), ARGUMENT, "null");
+    FAILS(linnet_transcribe_f32(engine, audio.samples, 160, 16000, 1, NULL, NULL), ARGUMENT, "null");
+    FAILS(linnet_transcribe_f32(engine, NULL, 160, 16000, 1, NULL, &transcript), ARGUMENT, "null");
+    FAILS(linnet_transcribe_i16(engine, NULL, 160, 16000, 1, NULL, &transcript), ARGUMENT, "null");
+    FAILS(linnet_transcribe_f32(engine, audio.samples, SIZE_MAX / 2, 16000, 3, NULL, &transcript), ARGUMENT, "memory");
+    FAILS(linnet_transcribe_file(engine, NULL, NULL, &transcript), ARGUMENT, "null");
     CHECK(transcript == 0);
     OK(linnet_stream_free(stream));
 }
@@ -185,7 +185,7 @@ int main(int argc, char **argv) {
     structs(engine);
 
     linnet_transcript_t transcript = 1;
-    FAILS(linnet_transcribe_file(engine, "no/such/file.wav", &transcript), LINNET_ERROR_AUDIO, "no/such/file.wav");
+    FAILS(linnet_transcribe_file(engine, "no/such/file.wav", NULL, &transcript), LINNET_ERROR_AUDIO, "no/such/file.wav");
     CHECK(transcript == 0);
     OK(linnet_engine_free(engine));
     FAILS(linnet_engine_free(engine), HANDLE, "freed");

@@ -166,15 +166,15 @@ int main(int argc, char **argv) {
     }
 
     linnet_transcript_t transcript = 0;
-    OK(linnet_transcribe_f32(mapped, floats, frames, 16000, 1, &transcript));
+    OK(linnet_transcribe_f32(mapped, floats, frames, 16000, 1, NULL, &transcript));
     print_transcript(transcript);
-    OK(linnet_transcribe_i16(engine, samples, frames, 16000, 1, &transcript));
+    OK(linnet_transcribe_i16(engine, samples, frames, 16000, 1, NULL, &transcript));
     print_transcript(transcript);
-    OK(linnet_transcribe_file(engine, argv[2], &transcript));
+    OK(linnet_transcribe_file(engine, argv[2], NULL, &transcript));
     print_transcript(transcript);
     stream_it(engine, samples, frames);
 
-    OK(linnet_transcribe_f32(engine, NULL, 0, 16000, 1, &transcript));
+    OK(linnet_transcribe_f32(engine, NULL, 0, 16000, 1, NULL, &transcript));
     print_transcript(transcript);
 
     free(wav);

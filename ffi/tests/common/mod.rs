@@ -27,9 +27,11 @@ pub fn scratch() -> PathBuf {
 
 /// The library to link a program with.
 #[derive(Clone, Copy)]
-pub enum Library {
+pub enum Library<'a> {
     Shared,
     Static,
+    /// Another shared one.
+    At(&'a Path),
 }
 
 /// Where cargo put the libraries: the folder of this test.
@@ -43,12 +45,12 @@ pub fn shared_library() -> PathBuf {
 }
 
 /// Compiles a program of `tests/c`, and returns its path.
-pub fn compile(source: &str, library: Library, flags: &[&str], name: &str) -> PathBuf {
+pub fn compile(source: &str, library: Library<'_>, flags: &[&str], name: &str) -> PathBuf {
     compile_from(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c").join(source), library, flags, name)
 }
 
 /// Compiles a program as C11 or C++17 without warnings, and returns its path.
-pub fn compile_from(source: &Path, library: Library, flags: &[&str], name: &str) -> PathBuf {
+pub fn compile_from(source: &Path, library: Library<'_>, flags: &[&str], name: &str) -> PathBuf {
     let file_name = source.file_name().unwrap().to_str().unwrap();
     let program = scratch().join(format!("{}-{name}", file_name.replace('.', "_")));
     let mut compiler = compiler(file_name);
@@ -58,6 +60,9 @@ pub fn compile_from(source: &Path, library: Library, flags: &[&str], name: &str)
         Library::Shared => {
             let folder = library_folder();
             compiler.arg(shared_library()).arg(format!("-Wl,-rpath,{}", folder.display()));
+        }
+        Library::At(path) => {
+            compiler.arg(path).arg(format!("-Wl,-rpath,{}", path.parent().unwrap().display()));
         }
         Library::Static => {
             compiler.arg(library_folder().join("liblinnet_ffi.a"));

@@ -1,0 +1,134 @@
+/** Linnet: embedded, on-device streaming speech recognition. Times are in milliseconds. */
+
+export interface Word {
+  text: string;
+  start_ms: number;
+  end_ms: number;
+  confidence: number;
+}
+
+export interface Slot {
+  name: string;
+  value: string;
+  start_ms: number;
+  end_ms: number;
+  confidence: number;
+}
+
+export interface Interpretation {
+  intent: string | null;
+  accepted: boolean;
+  margin: number;
+  slots: Slot[];
+}
+
+interface Hypothesis {
+  start_ms: number;
+  end_ms: number;
+  text: string;
+  words: Word[];
+  written: string;
+  written_words: Word[];
+  confirmed: number;
+  confidence: number;
+  sequence: number;
+}
+
+export interface Interim extends Hypothesis {
+  kind: 'interim';
+}
+
+export interface Final extends Hypothesis {
+  kind: 'final';
+  speech_final: boolean;
+  from_finalize: boolean;
+  alternatives: { text: string; score: number }[];
+  interpretation: Interpretation | null;
+}
+
+export interface Other {
+  kind: 'speech_started' | 'utterance_end' | 'gap';
+  start_ms: number;
+  end_ms: number;
+}
+
+export type Event = Interim | Final | Other;
+
+export interface Hotword {
+  phrase: string;
+  boost?: number;
+  sounds_like?: string[];
+}
+
+export interface Format {
+  numerals?: boolean;
+  smart?: boolean;
+  punctuate?: boolean;
+  profanity_filter?: boolean;
+  redact?: ('numbers' | 'all_numbers' | 'cards' | 'ssn')[];
+  replace?: [said: string, written: string][];
+}
+
+export interface PolicyFields {
+  endpoint_ms?: number;
+  adaptive?: 0 | 1;
+  unfinished_ms?: number;
+  utterance_end_ms?: number;
+  max_utterance_ms?: number;
+}
+
+/** Fields of linnet_stream_config_t. */
+export interface StreamOptions {
+  sample_rate_hz?: number;
+  channels?: number;
+  chunk_ms?: number;
+  interim_results?: 0 | 1;
+  interim_interval_ms?: number;
+  endpoint_ms?: number;
+  max_utterance_ms?: number;
+  adaptive_endpointing?: 0 | 1;
+  unfinished_ms?: number;
+  utterance_end_ms?: number;
+  gate?: 0 | 1;
+  beam_width?: number;
+  alternatives?: number;
+  hotwords?: Hotwords | null;
+  grammar?: Grammar | null;
+  format?: Format | null;
+}
+
+declare class Handle {
+  close(): void;
+}
+
+export class Hotwords extends Handle {
+  readonly rejected: { phrase: string; spelling: string; reason: string }[];
+}
+
+export class Grammar extends Handle {}
+
+export class Stream extends Handle {
+  push(samples: Float32Array | Int16Array | Uint8Array): Event[];
+  events(): Event[];
+  finalize(): Event[];
+  finish(): Event[];
+  reset(): void;
+  setHotwords(hotwords: Hotwords | null): void;
+  setGrammar(grammar: Grammar | null): void;
+  setFormat(format: Format | null): void;
+  setPolicy(policy: 'conversation' | 'command' | 'dictation' | 'drive_thru' | 'phone' | PolicyFields): void;
+}
+
+export class Engine extends Handle {
+  constructor(model: string | Uint8Array);
+  stream(options?: StreamOptions): Stream;
+  hotwords(phrases: (string | Hotword)[]): Hotwords;
+  grammar(source: string, options?: { rejection?: number; letter_reward?: number }): Grammar;
+  transcribeFile(path: string, options?: StreamOptions): Final;
+}
+
+export class LinnetError extends Error {
+  readonly status: number;
+}
+
+export const version: string;

@@ -1,0 +1,88 @@
+'use strict';
+const assert = require('node:assert');
+const fs = require('node:fs');
+const path = require('node:path');
+const { test } = require('node:test');
+const { Engine, LinnetError } = require('..');
+
+const ROOT = path.resolve(__dirname, '../../..');
+const MODEL = path.join(ROOT, 'models/linnet-en.linnet');
+const CLIP = path.join(ROOT, 'engine/tests/data/speech/formats/speech.wav');
+
+const engine = new Engine(MODEL);
+const pcm = fs.readFileSync(CLIP).subarray(44);
+const expected = engine.transcribeFile(CLIP);
+
+function say(stream) {
+  const events = stream.push(pcm).concat(stream.finalize());
+  const finals = events.filter((event) => event.kind === 'final');
+  assert.strictEqual(finals.length, 1);
+  return finals[0];
+}
+
+test('a stream gives the words of the file', () => {
+  assert.ok(expected.text.length > 0);
+  assert.strictEqual(expected.words.map((word) => word.text).join(' '), expected.text);
+  const samples = new Int16Array(pcm.buffer.slice(pcm.byteOffset, pcm.byteOffset + pcm.length));
+  for (const given of [pcm, samples, Float32Array.from(samples, (sample) => sample / 32768)]) {
+    const stream = new Engine(fs.readFileSync(MODEL)).stream({ chunk_ms: 2 ** 32 - 1, endpoint_ms: 0 });
+    const events = [];
+    const block = given instanceof Uint8Array ? 3200 : 1600;
+    for (let at = 0; at < given.length; at += block) events.push(...stream.push(given.subarray(at, at + block)));
+    events.push(...stream.finish());
+    assert.strictEqual(events[0].kind, 'speech_started');
+    assert.strictEqual(events.at(-1).kind, 'utterance_end');
+    assert.deepStrictEqual(events.filter((event) => event.kind === 'final').map((final) => final.text), [expected.text]);
+    assert.throws(() => stream.push(given), /ended/);
+    stream.close();
+    stream.close();
+    assert.throws(() => stream.finalize(), LinnetError);
+  }
+});
+
+test('settings change in mid-stream', () => {
+  const stream = engine.stream({ endpoint_ms: 0, beam_width: 4, alternatives: 2 });
+  const plain = say(stream);
+  assert.ok(plain.alternatives.length > 0 && plain.interpretation === null);
+  const first = plain.words[0].text;
+  const hotwords = engine.hotwords(['tea', { phrase: 'zebra', boost: 3, sounds_like: [first] }, { phrase: 'mocha', boost: 99 }]);
+  assert.deepStrictEqual(hotwords.rejected.map((rejected) => rejected.phrase), ['mocha']);
+  assert.match(hotwords.rejected[0].reason, /99/);
+  stream.setHotwords(hotwords);
+  hotwords.close();
+  assert.match(say(stream).text, /zebra/);
+  stream.setHotwords(null);
+  stream.setFormat({ punctuate: true, redact: ['cards'], replace: [[first, 'zounds']] });
+  assert.match(say(stream).written, /^zounds/i);
+  stream.setFormat(null);
+  const grammar = engine.grammar('#JSGF V1.0;\npublic <ask> = (will | can){verb} you help (me | us);', { rejection: -1e9, letter_reward: 3 });
+  stream.setGrammar(grammar);
+  const { interpretation } = say(stream);
+  assert.strictEqual(interpretation.intent, 'ask');
+  assert.ok(interpretation.accepted && ['will', 'can'].includes(interpretation.slots[0].value));
+  stream.setGrammar(null);
+  stream.setPolicy('dictation');
+  stream.setPolicy({ endpoint_ms: 500 });
+  assert.throws(() => stream.setPolicy('nothing'), /preset/);
+  stream.close();
+});
+
+test('a recording takes the settings of a stream', () => {
+  const first = expected.words[0].text;
+  const format = { punctuate: true, replace: [[first, 'zounds']] };
+  const final = engine.transcribeFile(CLIP, { format, beam_width: 4, alternatives: 3 });
+  assert.match(final.written, /^zounds .*\.$/i);
+  assert.strictEqual(final.alternatives[0].text, final.text);
+  const stream = engine.stream({ format, endpoint_ms: 0 });
+  assert.match(say(stream).written, /^zounds/i);
+  stream.close();
+});
+
+test('mistakes are errors', () => {
+  assert.throws(() => new Engine('no-such-model'), /no-such-model/);
+  assert.throws(() => engine.stream({ nothing: 1 }), /no setting/);
+  assert.throws(() => engine.stream({ sample_rate_hz: 3 }), LinnetError);
+  assert.throws(() => engine.grammar('nothing'), /line 1/);
+  assert.throws(() => engine.stream().push([1, 2]), TypeError);
+  assert.throws(() => engine.stream().push(Float32Array.of(NaN)), /finite/);
+});
