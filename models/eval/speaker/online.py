@@ -1,0 +1,100 @@
+"""The clustering of engine/src/speaker/cluster.rs, to tune it and to run it on other embeddings."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass
+class Settings:
+    threshold: float = 0.5  # cosine to a known voice below which it is somebody else's
+    switch: float = 0.8  # what a change of speaker costs, in cosines of one hop
+    lag: int = 4  # hops after which a label is settled
+    run: int = 3  # hops of a stranger that make a new speaker
+    merge: float = 0.8  # cosine between two speakers that are one
+    memory: float = 40.0  # hops that a voice remembers
+    most: int = 8  # speakers
+
+
+class Clusters:
+    def __init__(self, settings, dimensions):
+        self.s, self.last = settings, -1
+        self.voices, self.weights = np.zeros((settings.most, dimensions)), np.zeros(settings.most)
+
+    def path(self, pending):
+        """The best labels of the pending hops, `most` for a stranger, from the last settled one."""
+        s = self.s
+        free = self.weights == 0
+        score = np.where(free, -np.inf, 0.0)
+        score = np.append(score, 0.0 if free.any() else -np.inf)
+        if self.last >= 0:
+            score -= s.switch
+            score[self.last] += s.switch
+        back = []
+        for number, (embedding, voiced) in enumerate(pending):
+            if number:
+                best = int(np.argmax(score))
+                jump = score[best] - s.switch
+                back.append(np.where(score >= jump, np.arange(len(score)), best))
+                usable = np.append(~free, free.any())
+                score = np.where(usable, np.maximum(score, jump), -np.inf)
+            if voiced:
+                score = score + np.append(self.voices @ embedding, s.threshold)
+        at = int(np.argmax(score))
+        out = [at]
+        for pointers in reversed(back):
+            at = int(pointers[at])
+            out.append(at)
+        return out[::-1]
+
+    def settle(self, pending):
+        """The label of the first pending hop, for good."""
+        s, path = self.s, self.path(pending)
+        (embedding, voiced), label = pending[0], path[0]
+        if not voiced:
+            return -1
+        if label == s.most:
+            first = next((i for i, state in enumerate(path) if state != s.most), len(path))
+            run = [e for e, v in pending[:first] if v]
+            if len(run) < s.run and self.weights.any():
+                # Too little to know a voice by.
+                self.last = int(np.argmax(np.where(self.weights > 0, self.voices @ embedding, -2)))
+                return self.last
+            label = int(np.argmin(self.weights > 0))
+            mean = np.mean(run, axis=0)
+            self.voices[label] = mean / np.linalg.norm(mean)
+        self.last = label
+        weight = self.weights[label]
+        voice = self.voices[label] * max(weight, 1) + embedding
+        self.voices[label] = voice / np.linalg.norm(voice)
+        self.weights[label] = min(weight + 1, s.memory)
+        self.merge()
+        return self.last
+
+    def merge(self):
+        known = np.flatnonzero(self.weights)
+        for i, one in enumerate(known):
+            for other in known[i + 1 :]:
+                if self.voices[one] @ self.voices[other] > self.s.merge:
+                    total = self.weights[one] * self.voices[one] + self.weights[other] * self.voices[other]
+                    self.voices[one] = total / np.linalg.norm(total)
+                    self.weights[one] = min(self.weights[one] + self.weights[other], self.s.memory)
+                    self.weights[other] = 0
+                    self.voices[other] = 0
+                    if self.last == other:
+                        self.last = one
+                    return
+
+
+def label(embeddings, voiced, settings):
+    """A label for each hop, -1 for silence."""
+    clusters, labels, pending = Clusters(settings, embeddings.shape[1]), [], []
+    for embedding, speech in zip(embeddings, voiced):
+        pending.append((embedding, bool(speech)))
+        if len(pending) > settings.lag:
+            labels.append(clusters.settle(pending))
+            pending.pop(0)
+    while pending:
+        labels.append(clusters.settle(pending))
+        pending.pop(0)
+    return np.array(labels)
