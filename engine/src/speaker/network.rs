@@ -213,3 +213,85 @@ pub(super) fn normalize(vector: &mut [f32]) {
     let scale = if length > 1e-9 && length.is_finite() { 1.0 / length } else { 0.0 };
     vector.iter_mut().for_each(|x| *x = if scale > 0.0 { *x * scale } else { 0.0 });
 }
+
+#[cfg(all(test, feature = "reference"))]
+mod tests {
+    use safetensors::SafeTensors;
+
+    use super::*;
+    use crate::model::{checkpoint::Checkpoint, file::ModelFile, pack::pack, testing::tiny_config};
+
+    /// Written by `models/train/speaker/make_fixture.py`.
+    const FIXTURE: &[u8] = include_bytes!("../../tests/data/speaker-network.safetensors");
+
+    fn network() -> Network {
+        let mut config = tiny_config();
+        config.features.mel_bins = 80;
+        config.encoder.mel_bins = 80;
+        let mut checkpoint = Checkpoint::random(&config, 1).unwrap();
+        checkpoint.attach_speaker_bytes(FIXTURE).unwrap();
+        let file = ModelFile::from_bytes(pack(&checkpoint).unwrap()).unwrap();
+        Network::load(&file, file.config().speaker.as_ref().unwrap(), 80).unwrap()
+    }
+
+    fn fixture(name: &str) -> Vec<f32> {
+        let file = SafeTensors::deserialize(FIXTURE).unwrap();
+        let (values, _) = file.tensor(name).unwrap().data().as_chunks::<4>();
+        values.iter().map(|&value| f32::from_le_bytes(value)).collect()
+    }
+
+    #[test]
+    fn gates_and_embeddings_are_those_of_pytorch() {
+        let (network, mel, gates, expected) =
+            (network(), fixture("log_mel"), fixture("gates"), fixture("embeddings"));
+        let (mut state, mut sums) = (network.new_state(), network.new_sums());
+        let mut embedding = vec![0.0; network.config().embedding];
+        let (mut worst, mut cosines) = (0.0_f32, Vec::new());
+        let steps = mel.chunks_exact(network.config().stack * 80).zip(&gates);
+        for (step, (frames, gate)) in steps.enumerate() {
+            worst = worst.max((network.step(frames, &mut state, &mut sums) - gate).abs());
+            // The stretches of the fixture.
+            if step == 11 || step == 29 {
+                network.embed(&sums, &mut state, &mut embedding);
+                let expected = &expected[cosines.len() * embedding.len()..][..embedding.len()];
+                cosines.push(embedding.iter().zip(expected).map(|(a, b)| a * b).sum::<f32>());
+                sums.clear();
+            }
+        }
+        assert!(gates.iter().fold(0.0_f32, |most, gate| most.max((gate - gates[0]).abs())) > 0.2);
+        // int8 against f32: values differ by the rounding of weights and inputs.
+        assert!(worst < 0.05, "gates differ by {worst}");
+        assert!(cosines.len() == 2 && cosines.iter().all(|&cosine| cosine > 0.99), "{cosines:?}");
+    }
+
+    #[test]
+    fn stretches_add_up_and_a_reset_state_is_a_new_one() {
+        let (network, mel) = (network(), fixture("log_mel"));
+        let (mut state, mut whole) = (network.new_state(), network.new_sums());
+        let (mut part, mut joined) = (network.new_sums(), network.new_sums());
+        for frames in mel.chunks_exact(320) {
+            network.step(frames, &mut state, &mut whole);
+        }
+        state.reset();
+        for frames in mel.chunks_exact(320) {
+            part.clear();
+            network.step(frames, &mut state, &mut part);
+            joined.add(&part);
+        }
+        assert!((whole.weight - joined.weight).abs() < 1e-4);
+        let close = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-4 * (1.0 + a.abs());
+        assert!(whole.moments.iter().zip(&joined.moments).all(close));
+    }
+
+    #[test]
+    fn silence_and_damaged_sums_have_no_voice() {
+        let network = network();
+        let (mut state, mut sums) = (network.new_state(), network.new_sums());
+        let mut embedding = vec![1.0; network.config().embedding];
+        network.embed(&sums, &mut state, &mut embedding);
+        assert!(embedding.iter().all(|x| x.is_finite()));
+        sums.weight = f32::NAN;
+        network.embed(&sums, &mut state, &mut embedding);
+        assert!(embedding.iter().all(|x| x.is_finite()));
+    }
+}

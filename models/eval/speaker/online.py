@@ -23,27 +23,23 @@ class Clusters:
 
     def path(self, pending):
         """The best labels of the pending hops, `most` for a stranger, from the last settled one."""
-        s = self.s
-        free = self.weights == 0
-        score = np.where(free, -np.inf, 0.0)
-        score = np.append(score, 0.0 if free.any() else -np.inf)
-        if self.last >= 0:
-            score -= s.switch
-            score[self.last] += s.switch
+        s, most, never = self.s, self.s.most, -1e9
+        usable = [*(self.weights > 0), bool((self.weights == 0).any())]
+        score = [(0.0 if self.last in (-1, state) else -s.switch) if usable[state] else never for state in range(most + 1)]
+        likeness = (np.stack([embedding for embedding, _ in pending]) @ self.voices.T).tolist()
         back = []
-        for number, (embedding, voiced) in enumerate(pending):
+        for number, (like, (_, voiced)) in enumerate(zip(likeness, pending)):
             if number:
-                best = int(np.argmax(score))
+                best = max(range(most + 1), key=score.__getitem__)
                 jump = score[best] - s.switch
-                back.append(np.where(score >= jump, np.arange(len(score)), best))
-                usable = np.append(~free, free.any())
-                score = np.where(usable, np.maximum(score, jump), -np.inf)
+                back.append([state if value >= jump else best for state, value in enumerate(score)])
+                score = [max(value, jump) if able else never for value, able in zip(score, usable)]
             if voiced:
-                score = score + np.append(self.voices @ embedding, s.threshold)
-        at = int(np.argmax(score))
+                score = [value + add for value, add in zip(score, like + [s.threshold])]
+        at = max(range(most + 1), key=score.__getitem__)
         out = [at]
         for pointers in reversed(back):
-            at = int(pointers[at])
+            at = pointers[at]
             out.append(at)
         return out[::-1]
 
