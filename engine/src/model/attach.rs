@@ -192,7 +192,15 @@ mod tests {
 
     #[test]
     fn a_speaker_network_is_packed_beside_it() {
-        let network = SpeakerNetworkConfig { stack: 4, width: 9, blocks: 2, embedding: 5, threshold: 0.5 };
+        let network = SpeakerNetworkConfig {
+            stack: 4,
+            width: 9,
+            blocks: 2,
+            embedding: 5,
+            threshold: 0.5,
+            switch: 1.0,
+            merge: 0.75,
+        };
         let config = ModelConfig { speaker: Some(network.clone()), ..tiny_config() };
         let whole = Checkpoint::random(&config, 5).unwrap();
         let tensors: Vec<OutTensor<'_>> = whole
@@ -207,9 +215,8 @@ mod tests {
             })
             .collect();
         let features = serde_json::to_string(&config.features).unwrap();
-        let described = format!(
-            r#"{{"stack": 4, "width": 9, "blocks": 2, "embedding": 5, "threshold": 0.5, "features": {features}}}"#
-        );
+        let numbers = r#""stack": 4, "width": 9, "blocks": 2, "embedding": 5, "threshold": 0.5, "switch": 1, "merge": 0.75"#;
+        let described = format!(r#"{{{numbers}, "features": {features}}}"#);
         let metadata = BTreeMap::from([("format", SPEAKER.into()), ("config", described)]);
         let bytes = container::write(&metadata, &tensors).unwrap();
 

@@ -116,7 +116,9 @@ impl SpeakerNetworkConfig {
         within("speaker.width", self.width, 1..=4096)?;
         within("speaker.blocks", self.blocks, 0..=64)?;
         within("speaker.embedding", self.embedding, 1..=4096)?;
-        within("speaker.threshold", self.threshold, -1.0..=1.0)
+        within("speaker.threshold", self.threshold, -1.0..=1.0)?;
+        within("speaker.switch", self.switch, 0.0..=100.0)?;
+        within("speaker.merge", self.merge, -1.0..=1.0)
     }
 }
 
@@ -143,7 +145,15 @@ mod tests {
     fn numbers_out_of_bounds_are_named() {
         type Change = fn(&mut ModelConfig);
         let endpoint = EndpointConfig { stack: 4, width: 9, hidden: 7 };
-        let speaker = SpeakerNetworkConfig { stack: 4, width: 9, blocks: 2, embedding: 5, threshold: 0.5 };
+        let speaker = SpeakerNetworkConfig {
+            stack: 4,
+            width: 9,
+            blocks: 2,
+            embedding: 5,
+            threshold: 0.5,
+            switch: 1.0,
+            merge: 0.8,
+        };
         let cases: [(&str, Change); 21] = [
             ("vocab_size", |c| c.vocab_size = 0),
             ("predictor.layers", |c| c.predictor.layers = 0),

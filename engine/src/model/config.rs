@@ -122,6 +122,10 @@ pub struct SpeakerNetworkConfig {
     pub embedding: usize,
     /// Cosine between an embedding and a known voice below which it is taken for somebody else's.
     pub threshold: f32,
+    /// What a change of speaker costs, in cosines of one hop.
+    pub switch: f32,
+    /// Cosine between two known voices above which they are one.
+    pub merge: f32,
 }
 
 /// Weights of the logistic regression that turns the evidence of a word into the probability that it is right

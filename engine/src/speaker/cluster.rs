@@ -10,14 +10,10 @@ use super::network::normalize;
 /// No one.
 pub(super) const SILENCE: u8 = u8::MAX;
 
-/// What a change of speaker costs, in cosines of one hop.
-const SWITCH: f32 = 0.8;
 /// Hops behind a hop that decide about it.
 pub(super) const LAG: usize = 4;
 /// Hops of speech by which a voice is worth being known.
 const RUN: usize = 3;
-/// How much nearer than the threshold two voices are that count as one.
-const MERGE: f32 = 0.3;
 /// Hops that a voice remembers.
 const MEMORY: f32 = 40.0;
 
@@ -26,7 +22,7 @@ const MEMORY: f32 = 40.0;
 pub(super) struct Clusters {
     most: usize,
     dimensions: usize,
-    threshold: f32,
+    limits: Limits,
     /// Directions of length one, `[most, dimensions]`.
     voices: Vec<f32>,
     /// Hops that each was heard in, up to [`MEMORY`]; zero where there is none.
@@ -42,6 +38,17 @@ pub(super) struct Clusters {
     path: Vec<u8>,
 }
 
+/// When voices are another's.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Cosine to a known voice below which it is somebody else's.
+    pub threshold: f32,
+    /// What a change of speaker costs, in cosines of one hop.
+    pub switch: f32,
+    /// Cosine between two voices above which they are one.
+    pub merge: f32,
+}
+
 /// Hops that are not decided on yet.
 #[derive(Clone, Debug)]
 struct Pending {
@@ -52,11 +59,11 @@ struct Pending {
 
 impl Clusters {
     /// No voices; at most `most` ever, at least 1. Embeddings have `dimensions` values.
-    pub fn new(most: usize, dimensions: usize, threshold: f32) -> Self {
+    pub fn new(most: usize, dimensions: usize, limits: Limits) -> Self {
         Self {
             most,
             dimensions,
-            threshold,
+            limits,
             voices: vec![0.0; most * dimensions],
             weights: vec![0.0; most],
             last: None,
@@ -138,7 +145,7 @@ impl Clusters {
 
     fn likeness(&self, state: usize, hop: usize) -> f32 {
         if state == self.most {
-            return self.threshold;
+            return self.limits.threshold;
         }
         dot(self.voice(state), &self.pending.embeddings[hop * self.dimensions..][..self.dimensions])
     }
@@ -152,14 +159,14 @@ impl Clusters {
         }
         self.scores.clear();
         for state in 0..states {
-            let start = if self.last.is_none_or(|last| last == state) { 0.0 } else { -SWITCH };
+            let start = if self.last.is_none_or(|last| last == state) { 0.0 } else { -self.limits.switch };
             self.scores.push(if self.is_usable(state) { start } else { f32::NEG_INFINITY });
         }
         self.back.clear();
         for hop in 0..hops {
             if hop > 0 {
                 let best = highest(&self.scores);
-                let jump = self.scores[best] - SWITCH;
+                let jump = self.scores[best] - self.limits.switch;
                 for state in 0..states {
                     let stays = self.scores[state] >= jump;
                     self.back.push(if stays { state } else { best } as u8);
@@ -229,11 +236,10 @@ impl Clusters {
 
     /// Joins the first two voices that turned out to be one; the lower number stays.
     fn merge(&mut self) {
-        let limit = (self.threshold + MERGE).min(0.95);
         for one in 0..self.most {
             for other in one + 1..self.most {
                 let both = self.weights[one] > 0.0 && self.weights[other] > 0.0;
-                if both && dot(self.voice(one), self.voice(other)) > limit {
+                if both && dot(self.voice(one), self.voice(other)) > self.limits.merge {
                     return self.join(one, other);
                 }
             }
@@ -301,7 +307,7 @@ mod tests {
     }
 
     fn clusters(most: usize) -> Clusters {
-        Clusters::new(most, 8, 0.6)
+        Clusters::new(most, 8, Limits { threshold: 0.6, switch: 0.8, merge: 0.9 })
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
     Network, SpeakerConfig,
-    cluster::{Clusters, SILENCE},
+    cluster::{Clusters, Limits, SILENCE},
     network::{NetworkState, Sums},
 };
 
@@ -55,7 +55,11 @@ impl Tracker {
     pub fn new(network: Arc<Network>, mel_bins: usize, frame: Duration, config: &SpeakerConfig) -> Self {
         let shape = network.config();
         let most = config.most.clamp(1, SpeakerConfig::MOST);
-        let threshold = config.threshold.unwrap_or(shape.threshold).clamp(-1.0, 1.0);
+        let limits = Limits {
+            threshold: config.threshold.unwrap_or(shape.threshold).clamp(-1.0, 1.0),
+            switch: shape.switch,
+            merge: shape.merge,
+        };
         Self {
             state: network.new_state(),
             mel_bins,
@@ -68,7 +72,7 @@ impl Tracker {
             judged: 0,
             window: network.new_sums(),
             embedding: vec![0.0; shape.embedding],
-            clusters: Clusters::new(most, shape.embedding, threshold),
+            clusters: Clusters::new(most, shape.embedding, limits),
             labels: VecDeque::with_capacity(TYPICAL_LABELS),
             first: 0,
             network,
@@ -151,30 +155,28 @@ impl Tracker {
         self.labels.iter().copied().chain(self.clusters.tentative())
     }
 
-    /// Who speaks from `start` to `end`: the one who does for most of it, or else just before or after. `None` when
-    /// nobody was heard there.
+    /// Who speaks from `start` to `end`: the one who does for most of it, or else just before. `None` when nobody
+    /// was heard there.
     pub fn speaker(&self, start: Duration, end: Duration) -> Option<u8> {
         let (from, to) = (self.hop_at(start), self.hop_at(end).max(self.hop_at(start)));
         let skip = from.saturating_sub(REACH).max(self.first) - self.first;
         let mut time = [Duration::ZERO; SpeakerConfig::MOST];
-        let mut near: Option<(u64, u8)> = None;
-        for (hop, label) in (self.first + skip..=to.saturating_add(REACH)).zip(self.all().skip(skip as usize)) {
+        let mut before = None;
+        for (hop, label) in (self.first + skip..=to).zip(self.all().skip(skip as usize)) {
             let Some(total) = time.get_mut(usize::from(label)) else { continue };
-            if (from..=to).contains(&hop) {
+            if hop < from {
+                before = Some(label);
+            } else {
                 let (begin, finish) = (self.time_of(hop).max(start), self.time_of(hop + 1).min(end));
                 *total += finish.saturating_sub(begin) + Duration::from_nanos(1);
-            }
-            let distance = hop.saturating_sub(to).max(from.saturating_sub(hop));
-            if near.is_none_or(|(least, _)| distance < least) {
-                near = Some((distance, label));
             }
         }
         let longest = (0..time.len()).rev().max_by_key(|&label| time[label])?;
         if time[longest] > Duration::ZERO {
             return Some(longest as u8);
         }
-        // Not judged yet: it goes on as before.
-        near.map(|(_, label)| label).or_else(|| self.clusters.last().filter(|_| from >= self.settled()))
+        // Not judged yet, or too soft: whoever spoke before goes on.
+        before.or_else(|| self.clusters.last().filter(|_| from >= self.settled()))
     }
 
     /// The settled label of a hop; `None` when nobody speaks. The outer one is `None` while it may change.

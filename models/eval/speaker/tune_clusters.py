@@ -62,9 +62,9 @@ def main():
     parser.add_argument("--mixtures", type=Path, required=True)
     parser.add_argument("--sides", type=int, nargs="+", default=[3])
     parser.add_argument("--thresholds", type=float, nargs="+", default=[0.3, 0.4, 0.5, 0.6])
-    parser.add_argument("--switches", type=float, nargs="+", default=[0.4, 0.8])
+    parser.add_argument("--switches", type=float, nargs="+", default=[0.1, 0.3])
     parser.add_argument("--runs", type=int, nargs="+", default=[3])
-    parser.add_argument("--merges", type=float, nargs="+", default=[0.3], help="above the threshold")
+    parser.add_argument("--merges", type=float, nargs="+", default=[0.8])
     parser.add_argument("--memories", type=float, nargs="+", default=[40])
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -80,7 +80,7 @@ def main():
         grid = itertools.product(args.thresholds, args.switches, args.runs, args.merges, args.memories)
         for threshold, switch, run, merge, memory in grid:
             lag = 7 - side
-            settings = Settings(threshold, switch, lag, run, min(threshold + merge, 0.95), memory, 4)
+            settings = Settings(threshold, switch, lag, run, merge, memory, 4)
             totals, counts = np.zeros((2, 4)), []
             for reference, noisy, embeddings, gates in heard:
                 labels = label(embeddings, gates > 0.5, settings)

@@ -38,13 +38,13 @@ class SpeakerNetwork(nn.Module):
 
     Each band is normalised with learned mean and scale, `stack` frames make a step. Mean and deviation of the last
     layer over the steps, weighted with how much each sounds like speech (the gate), give the embedding (statistics
-    pooling: Snyder et al., 2018). `threshold` is the cosine below which two voices are two people's; tune_clusters.py
-    in ../../eval/speaker finds it.
+    pooling: Snyder et al., 2018). `threshold`, `switch` and `merge` are for the clustering: tune_clusters.py in
+    ../../eval/speaker finds them.
     """
 
-    def __init__(self, stack=4, width=128, blocks=3, embedding=96, threshold=0.5):
+    def __init__(self, stack=4, width=128, blocks=3, embedding=96, threshold=0.5, switch=0.8, merge=0.8):
         super().__init__()
-        self.threshold = threshold
+        self.limits = {"threshold": threshold, "switch": switch, "merge": merge}
         self.stack, self.width, self.embedding = stack, width, embedding
         self.mean = nn.Parameter(torch.full((MEL_BANDS,), -8.0))
         self.scale = nn.Parameter(torch.full((MEL_BANDS,), 0.35))
@@ -81,7 +81,7 @@ class SpeakerNetwork(nn.Module):
 
     def config(self):
         shape = {"stack": self.stack, "width": self.width, "blocks": len(self.blocks), "embedding": self.embedding}
-        return {**shape, "threshold": self.threshold}
+        return {**shape, **self.limits}
 
     def tensors(self):
         """The weights under the names of the model file, normalisations folded into the layers before them."""
