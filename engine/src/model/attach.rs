@@ -215,7 +215,8 @@ mod tests {
             })
             .collect();
         let features = serde_json::to_string(&config.features).unwrap();
-        let numbers = r#""stack": 4, "width": 9, "blocks": 2, "embedding": 5, "threshold": 0.5, "switch": 1, "merge": 0.75"#;
+        let numbers =
+            r#""stack": 4, "width": 9, "blocks": 2, "embedding": 5, "threshold": 0.5, "switch": 1, "merge": 0.75"#;
         let described = format!(r#"{{{numbers}, "features": {features}}}"#);
         let metadata = BTreeMap::from([("format", SPEAKER.into()), ("config", described)]);
         let bytes = container::write(&metadata, &tensors).unwrap();

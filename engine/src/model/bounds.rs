@@ -4,7 +4,9 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::config::{ConfidenceConfig, EncoderConfig, EndpointConfig, FeatureConfig, ModelConfig, SpeakerNetworkConfig};
+use super::config::{
+    ConfidenceConfig, EncoderConfig, EndpointConfig, FeatureConfig, ModelConfig, SpeakerNetworkConfig,
+};
 
 /// A number of the configuration that no model can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

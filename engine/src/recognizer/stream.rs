@@ -81,9 +81,10 @@ impl Stream {
             Endpointer::new(network.clone(), model.features.mel_bins, frame / grid as u32, grid, config.gate)
         });
         let log_mel_frame = frame / model.encoder.subsampling as u32;
-        let speakers = engine.speakers().zip(config.speakers.as_ref()).map(|(network, config)| {
-            Tracker::new(network.clone(), model.features.mel_bins, log_mel_frame, config)
-        });
+        let speakers = engine
+            .speakers()
+            .zip(config.speakers.as_ref())
+            .map(|(network, config)| Tracker::new(network.clone(), model.features.mel_bins, log_mel_frame, config));
         Ok(Self {
             speakers,
             timeline: Timeline { format: config.audio, pushed: 0, base: Duration::ZERO, frame },

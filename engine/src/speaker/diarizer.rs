@@ -3,12 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{Network, SpeakerConfig, Tracker};
-use crate::{
-    audio::Resampler,
-    features::LogMel,
-    model::config::FeatureConfig,
-    recognizer::AudioFormat,
-};
+use crate::{audio::Resampler, features::LogMel, model::config::FeatureConfig, recognizer::AudioFormat};
 
 /// Somebody's uninterrupted speech.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -242,8 +242,7 @@ mod tests {
 
     #[test]
     fn gates_and_embeddings_are_those_of_pytorch() {
-        let (network, mel, gates, expected) =
-            (network(), fixture("log_mel"), fixture("gates"), fixture("embeddings"));
+        let (network, mel, gates, expected) = (network(), fixture("log_mel"), fixture("gates"), fixture("embeddings"));
         let (mut state, mut sums) = (network.new_state(), network.new_sums());
         let mut embedding = vec![0.0; network.config().embedding];
         let (mut worst, mut cosines) = (0.0_f32, Vec::new());

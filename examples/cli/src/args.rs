@@ -37,7 +37,9 @@ pub enum Command {
     #[command(after_help = EVAL_HELP)]
     Eval(Eval),
     /// Write who speaks when, as RTTM. Experimental: see the accuracy in models/eval/speaker.
-    #[command(after_help = "Examples:\n  linnet diarize meeting.flac > meeting.rttm\n  linnet diarize --most 2 call.wav")]
+    #[command(
+        after_help = "Examples:\n  linnet diarize meeting.flac > meeting.rttm\n  linnet diarize --most 2 call.wav"
+    )]
     Diarize(Diarize),
     /// Show what a model is and what it runs on.
     Info(Info),

@@ -27,10 +27,11 @@ pub fn run(args: &Diarize) -> Result<ExitCode, Failure> {
 
 fn diarize(engine: &Engine, config: &SpeakerConfig, path: &Path, args: &Diarize) -> Result<(), Failure> {
     let mut source = Source::open(path, args.raw).map_err(Failure::Work)?;
-    let diarizer =
-        engine.diarizer(source.format(), config).map_err(|error| Failure::on(path.display(), error))?;
+    let diarizer = engine.diarizer(source.format(), config).map_err(|error| Failure::on(path.display(), error))?;
     let Some(mut diarizer) = diarizer else {
-        return Err(Failure::Usage("this model has no speaker network; give it one with linnet convert --speaker".into()));
+        return Err(Failure::Usage(
+            "this model has no speaker network; give it one with linnet convert --speaker".into(),
+        ));
     };
     let name = path.file_stem().map_or_else(|| "stdin".into(), |name| name.to_string_lossy().replace(' ', "_"));
     let mut turns = Vec::new();

@@ -35,7 +35,8 @@ pub fn run(args: &Transcribe) -> Result<ExitCode, Failure> {
     let engine = model::open_for(&args.model)?;
     if args.speakers.is_some() && !engine.info().speakers {
         return Err(Failure::Usage(
-            "this model has no speaker network; give it one with linnet convert --speaker, or leave out --speakers".into(),
+            "this model has no speaker network; give it one with linnet convert --speaker, or leave out --speakers"
+                .into(),
         ));
     }
     let search = Search::read(&args.search, &engine)?;

@@ -77,7 +77,8 @@ fn speakers_are_told_apart_where_the_model_can() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/linnet-en.linnet");
     let mut model = Engine::open(path).unwrap().info().clone();
     model.speakers = true;
-    let config = |query, model: &_| Params::parse(query, Kind::Live, model).map(|params| params.settings.stream.speakers);
+    let config =
+        |query, model: &_| Params::parse(query, Kind::Live, model).map(|params| params.settings.stream.speakers);
     assert_eq!(config("diarize=true", &model), Ok(Some(SpeakerConfig::default())));
     assert_eq!(config("diarize=false", &model), Ok(None));
     model.speakers = false;
