@@ -45,6 +45,7 @@ impl Copying {
             vocab_size,
             endpoint: None,
             confidence: None,
+            speaker: None,
         };
         Self { config }
     }

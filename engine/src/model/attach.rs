@@ -1,24 +1,27 @@
-//! Attaches to a checkpoint what is made apart from the acoustic model: an endpointing network and the calibration of
-//! word confidences. The formats of their files are in `models/FORMAT.md`.
+//! Attaches to a checkpoint what is made apart from the acoustic model: an endpointing network, a speaker network and
+//! the calibration of word confidences. The formats of their files are in `models/FORMAT.md`.
 
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::checkpoint::{Checkpoint, read_tensors};
-use super::config::{ConfidenceConfig, EndpointConfig, FeatureConfig, ModelConfig};
+use super::config::{ConfidenceConfig, EndpointConfig, FeatureConfig, ModelConfig, SpeakerNetworkConfig};
 use super::container::Header;
 use super::error::ModelFileError;
 use super::layout;
 
 /// Value of `format` in the metadata of a file with an endpointing network.
-const FORMAT: &str = "linnet-endpoint";
+const ENDPOINT: &str = "linnet-endpoint";
+
+/// The same of a file with a speaker network.
+const SPEAKER: &str = "linnet-speaker";
 
 /// Metadata `config` of such a file.
 #[derive(Deserialize)]
-struct Description {
+struct Description<C> {
     #[serde(flatten)]
-    network: EndpointConfig,
+    network: C,
     /// The front end that it was trained on.
     features: FeatureConfig,
 }
@@ -41,9 +44,41 @@ impl Checkpoint {
     /// As [`Checkpoint::attach_endpoint`].
     pub fn attach_endpoint_bytes(&mut self, bytes: &[u8]) -> Result<(), ModelFileError> {
         let header = Header::parse(bytes)?;
+        let network: EndpointConfig = self.describe(&header, ENDPOINT)?;
+        let config = ModelConfig { endpoint: Some(network.clone()), ..self.config.clone() };
+        config.validate()?;
+        let entries = layout::endpointing(&network, config.features.mel_bins);
+        self.attach(config, "endpoint.", &entries, (&header, bytes))
+    }
+
+    /// Reads the speaker network of a file and makes it part of this model, in place of one that it may have.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::attach_endpoint`].
+    pub fn attach_speaker(&mut self, path: impl AsRef<Path>) -> Result<(), ModelFileError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| ModelFileError::Io { path: path.into(), source })?;
+        self.attach_speaker_bytes(&bytes)
+    }
+
+    /// As [`Checkpoint::attach_speaker`] from memory.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::attach_endpoint`].
+    pub fn attach_speaker_bytes(&mut self, bytes: &[u8]) -> Result<(), ModelFileError> {
+        let header = Header::parse(bytes)?;
+        let network: SpeakerNetworkConfig = self.describe(&header, SPEAKER)?;
+        let config = ModelConfig { speaker: Some(network.clone()), ..self.config.clone() };
+        config.validate()?;
+        let entries = layout::speaker(&network, config.features.mel_bins);
+        self.attach(config, "speaker.", &entries, (&header, bytes))
+    }
+
+    /// The configuration of a network that was trained on the features of this model.
+    fn describe<C: DeserializeOwned>(&self, header: &Header, expected: &str) -> Result<C, ModelFileError> {
         let format = header.metadata.get("format").map_or("", String::as_str);
-        if format != FORMAT {
-            let reason = format!("`format` in its metadata is `{format}`, not `{FORMAT}`");
+        if format != expected {
+            let reason = format!("`format` in its metadata is `{format}`, not `{expected}`");
             return Err(ModelFileError::NotAModel { reason });
         }
         let Description { network, features } = serde_json::from_str(header.metadata("config")?)
@@ -52,16 +87,24 @@ impl Checkpoint {
             return Err(ModelFileError::Unsupported {
                 field: "features".into(),
                 value: format!("{features:?}"),
-                needed: format!(
-                    "the acoustic model takes {:?}; train an endpointing network on these",
-                    self.config.features
-                ),
+                needed: format!("the acoustic model takes {:?}; train the network on these", self.config.features),
             });
         }
+        Ok(network)
+    }
+
+    /// Takes the tensors of a network in, in place of those whose names start with `prefix`.
+    fn attach(
+        &mut self,
+        config: ModelConfig,
+        prefix: &str,
+        entries: &[layout::Entry],
+        (header, bytes): (&Header, &[u8]),
+    ) -> Result<(), ModelFileError> {
         let mut combined = self.clone();
-        combined.tensors.retain(|name, _| !name.starts_with("endpoint."));
-        combined.tensors.extend(read_tensors(&header, bytes, &layout::endpointing(&network, features.mel_bins))?);
-        combined.config.endpoint = Some(network);
+        combined.tensors.retain(|name, _| !name.starts_with(prefix));
+        combined.tensors.extend(read_tensors(header, bytes, entries)?);
+        combined.config = config;
         combined.validate()?;
         *self = combined;
         Ok(())
@@ -126,7 +169,7 @@ mod tests {
             .collect();
         let features = serde_json::to_string(features).unwrap();
         let config = format!(r#"{{"stack": 4, "width": 9, "hidden": 7, "features": {features}}}"#);
-        container::write(&BTreeMap::from([("format", FORMAT.into()), ("config", config)]), &tensors).unwrap()
+        container::write(&BTreeMap::from([("format", ENDPOINT.into()), ("config", config)]), &tensors).unwrap()
     }
 
     #[test]
@@ -145,6 +188,51 @@ mod tests {
         assert_eq!(packed.config().endpoint, Some(network()));
         let input = packed.dense("endpoint.input").unwrap();
         assert_eq!((input.n, input.k), (9, 80));
+    }
+
+    #[test]
+    fn a_speaker_network_is_packed_beside_it() {
+        let network = SpeakerNetworkConfig {
+            stack: 4,
+            width: 9,
+            blocks: 2,
+            embedding: 5,
+            threshold: 0.5,
+            switch: 1.0,
+            merge: 0.75,
+        };
+        let config = ModelConfig { speaker: Some(network.clone()), ..tiny_config() };
+        let whole = Checkpoint::random(&config, 5).unwrap();
+        let tensors: Vec<OutTensor<'_>> = whole
+            .tensors
+            .iter()
+            .filter(|(name, _)| name.starts_with("speaker."))
+            .map(|(name, tensor)| OutTensor {
+                name: name.clone(),
+                dtype: "F32",
+                shape: tensor.shape.clone(),
+                data: bytemuck::cast_slice(&tensor.data),
+            })
+            .collect();
+        let features = serde_json::to_string(&config.features).unwrap();
+        let numbers =
+            r#""stack": 4, "width": 9, "blocks": 2, "embedding": 5, "threshold": 0.5, "switch": 1, "merge": 0.75"#;
+        let described = format!(r#"{{{numbers}, "features": {features}}}"#);
+        let metadata = BTreeMap::from([("format", SPEAKER.into()), ("config", described)]);
+        let bytes = container::write(&metadata, &tensors).unwrap();
+
+        let mut checkpoint = Checkpoint::random(&tiny_config(), 1).unwrap();
+        let plain = checkpoint.parameters();
+        checkpoint.attach_endpoint_bytes(&file(&checkpoint.config.features, "")).unwrap();
+        let with_endpoint = checkpoint.parameters();
+        checkpoint.attach_speaker_bytes(&bytes).unwrap();
+        let added = 2 * 20 + 9 * 81 + 2 * (27 + 9 * 10) + 10 + 2 * 18 + 5 * 19;
+        assert_eq!(checkpoint.parameters(), with_endpoint + added);
+        assert!(with_endpoint > plain && checkpoint.config.endpoint.is_some());
+        let packed = ModelFile::from_bytes(pack(&checkpoint).unwrap()).unwrap();
+        assert_eq!(packed.config().speaker, Some(network));
+        let error = checkpoint.attach_endpoint_bytes(&bytes).unwrap_err().to_string();
+        assert!(error.contains("linnet-speaker"), "{error}");
     }
 
     #[test]

@@ -4,7 +4,9 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
-use super::config::{ConfidenceConfig, EncoderConfig, EndpointConfig, FeatureConfig, ModelConfig};
+use super::config::{
+    ConfidenceConfig, EncoderConfig, EndpointConfig, FeatureConfig, ModelConfig, SpeakerNetworkConfig,
+};
 
 /// A number of the configuration that no model can have.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +34,7 @@ impl ModelConfig {
         self.encoder.validate()?;
         self.endpoint.as_ref().map_or(Ok(()), EndpointConfig::validate)?;
         self.confidence.as_ref().map_or(Ok(()), ConfidenceConfig::validate)?;
+        self.speaker.as_ref().map_or(Ok(()), SpeakerNetworkConfig::validate)?;
         require("encoder.mel_bins", self.encoder.mel_bins, self.encoder.mel_bins == self.features.mel_bins, || {
             format!("features.mel_bins, {}", self.features.mel_bins)
         })
@@ -109,6 +112,18 @@ impl EndpointConfig {
     }
 }
 
+impl SpeakerNetworkConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        within("speaker.stack", self.stack, 1..=64)?;
+        within("speaker.width", self.width, 1..=4096)?;
+        within("speaker.blocks", self.blocks, 0..=64)?;
+        within("speaker.embedding", self.embedding, 1..=4096)?;
+        within("speaker.threshold", self.threshold, -1.0..=1.0)?;
+        within("speaker.switch", self.switch, 0.0..=100.0)?;
+        within("speaker.merge", self.merge, -1.0..=1.0)
+    }
+}
+
 fn within<T: PartialOrd + Display>(field: &'static str, value: T, range: RangeInclusive<T>) -> Result<(), ConfigError> {
     let inside = range.contains(&value);
     require(field, value, inside, || format!("between {} and {}", range.start(), range.end()))
@@ -132,7 +147,16 @@ mod tests {
     fn numbers_out_of_bounds_are_named() {
         type Change = fn(&mut ModelConfig);
         let endpoint = EndpointConfig { stack: 4, width: 9, hidden: 7 };
-        let cases: [(&str, Change); 19] = [
+        let speaker = SpeakerNetworkConfig {
+            stack: 4,
+            width: 9,
+            blocks: 2,
+            embedding: 5,
+            threshold: 0.5,
+            switch: 1.0,
+            merge: 0.8,
+        };
+        let cases: [(&str, Change); 21] = [
             ("vocab_size", |c| c.vocab_size = 0),
             ("predictor.layers", |c| c.predictor.layers = 0),
             ("joiner.hidden", |c| c.joiner.hidden = usize::MAX),
@@ -152,10 +176,13 @@ mod tests {
             ("encoder.default_look_ahead", |c| c.encoder.default_look_ahead = 5),
             ("endpoint.stack", |c| c.endpoint.as_mut().unwrap().stack = 0),
             ("endpoint.hidden", |c| c.endpoint.as_mut().unwrap().hidden = 5000),
+            ("speaker.width", |c| c.speaker.as_mut().unwrap().width = 0),
+            ("speaker.threshold", |c| c.speaker.as_mut().unwrap().threshold = f32::NAN),
         ];
         tiny_config().validate().unwrap();
         for (field, change) in cases {
-            let mut config = ModelConfig { endpoint: Some(endpoint.clone()), ..tiny_config() };
+            let mut config =
+                ModelConfig { endpoint: Some(endpoint.clone()), speaker: Some(speaker.clone()), ..tiny_config() };
             config.validate().unwrap();
             change(&mut config);
             let error = config.validate().unwrap_err();

@@ -25,6 +25,9 @@ pub struct ModelConfig {
     /// How posteriors become word confidences; without it a word is as sure as its least sure token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<ConfidenceConfig>,
+    /// Speaker network; streams of models without one can't tell who speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<SpeakerNetworkConfig>,
 }
 
 /// Shape of the log-mel front end. Frame `t` is centred on sample `t * hop`.
@@ -104,6 +107,25 @@ pub struct EndpointConfig {
     pub width: usize,
     /// Units of the GRU.
     pub hidden: usize,
+}
+
+/// Shape of the speaker network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SpeakerNetworkConfig {
+    /// Log-mel frames of one step.
+    pub stack: usize,
+    /// Channels of every layer.
+    pub width: usize,
+    /// Convolutional blocks.
+    pub blocks: usize,
+    /// Values of an embedding.
+    pub embedding: usize,
+    /// Cosine between an embedding and a known voice below which it is taken for somebody else's.
+    pub threshold: f32,
+    /// What a change of speaker costs, in cosines of one hop.
+    pub switch: f32,
+    /// Cosine between two known voices above which they are one.
+    pub merge: f32,
 }
 
 /// Weights of the logistic regression that turns the evidence of a word into the probability that it is right

@@ -1,7 +1,7 @@
 //! The tensors of a model: which ones its configuration implies in a checkpoint, and what becomes of them in a packed
 //! file. The names are those of NeMo's FastConformer transducers.
 
-use super::config::{EncoderConfig, EndpointConfig, ModelConfig};
+use super::config::{EncoderConfig, EndpointConfig, ModelConfig, SpeakerNetworkConfig};
 
 /// One entry of a packed model and the checkpoint tensors it is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +64,9 @@ pub(super) fn entries(config: &ModelConfig) -> Vec<Entry> {
     if let Some(endpoint) = &config.endpoint {
         entries.extend(endpointing(endpoint, config.features.mel_bins));
     }
+    if let Some(network) = &config.speaker {
+        entries.extend(speaker(network, config.features.mel_bins));
+    }
     entries
 }
 
@@ -84,6 +87,25 @@ pub(super) fn endpointing(config: &EndpointConfig, mel_bins: usize) -> Vec<Entry
         gates("hh", hidden),
         linear("endpoint.output", 2, hidden),
     ]
+}
+
+/// The speaker network, an optional part of a model.
+pub(super) fn speaker(config: &SpeakerNetworkConfig, mel_bins: usize) -> Vec<Entry> {
+    let SpeakerNetworkConfig { stack, width, blocks, embedding, .. } = *config;
+    let mut entries = vec![
+        plain("speaker.mean".into(), &[mel_bins]),
+        plain("speaker.scale".into(), &[mel_bins]),
+        linear("speaker.input", width, stack * mel_bins),
+    ];
+    for block in 0..blocks {
+        entries.push(plain(format!("speaker.blocks.{block}.taps"), &[width, 3]));
+        entries.push(linear(&format!("speaker.blocks.{block}.linear"), width, width));
+    }
+    entries.push(linear("speaker.gate", 1, width));
+    entries.push(plain("speaker.pool.scale".into(), &[2 * width]));
+    entries.push(plain("speaker.pool.bias".into(), &[2 * width]));
+    entries.push(linear("speaker.output", embedding, 2 * width));
+    entries
 }
 
 /// The checkpoint tensors of an entry.

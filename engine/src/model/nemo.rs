@@ -146,6 +146,7 @@ fn config(yaml: &Yaml, name: &str, vocab_size: usize) -> Result<ModelConfig, Mod
         vocab_size,
         endpoint: None,
         confidence: None,
+        speaker: None,
     })
 }
 

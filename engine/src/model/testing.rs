@@ -39,6 +39,7 @@ pub(crate) fn tiny_config() -> ModelConfig {
         vocab_size: 9,
         endpoint: None,
         confidence: None,
+        speaker: None,
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::decode::{Grammar, Hotword, LanguageModel};
 use crate::endpoint::Policy;
+use crate::speaker::SpeakerConfig;
 use crate::transcript::format::FormatConfig;
 
 /// Rate and channels of the samples that a host pushes.
@@ -67,6 +68,9 @@ pub struct StreamConfig {
     pub alternatives: usize,
     /// Whether the encoder rests in silence. Needs a model with an endpointing network, and does nothing without.
     pub gate: bool,
+    /// Whether and how words are labelled with who says them ([`Word::speaker`](crate::Word::speaker)). Needs a model
+    /// with a speaker network ([`ModelInfo::speakers`](super::ModelInfo::speakers)), and does nothing without.
+    pub speakers: Option<SpeakerConfig>,
 }
 
 impl Default for StreamConfig {
@@ -90,6 +94,7 @@ impl Default for StreamConfig {
             language_model: None,
             alternatives: 0,
             gate: true,
+            speakers: None,
         }
     }
 }

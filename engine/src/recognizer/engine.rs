@@ -28,6 +28,7 @@ use crate::{
         tokens::Tokens,
     },
     nn::Isa,
+    speaker::{self, Diarizer, SpeakerConfig},
     transcript::Hypothesis,
 };
 
@@ -41,6 +42,7 @@ struct Inner {
     encoder: EncoderWeights,
     head: Box<dyn TransducerHead>,
     endpointing: Option<Arc<Network>>,
+    speakers: Option<Arc<speaker::Network>>,
     info: ModelInfo,
 }
 
@@ -76,6 +78,8 @@ pub struct ModelInfo {
     pub left_context: usize,
     /// Whether the model has an endpointing network.
     pub endpointing: bool,
+    /// Whether the model has a speaker network.
+    pub speakers: bool,
     /// Instruction set of the kernels; `None` for the f32 reference.
     pub isa: Option<Isa>,
 }
@@ -95,6 +99,7 @@ impl ModelInfo {
             default_look_ahead: config.encoder.default_look_ahead,
             left_context: config.encoder.left_context,
             endpointing: config.endpoint.is_some(),
+            speakers: config.speaker.is_some(),
             isa,
         }
     }
@@ -137,11 +142,13 @@ impl Engine {
         let encoder = Int8Weights::load(file, &config.encoder)?;
         let head = Int8Head::load(file, &config)?;
         let endpointing = load_endpointing(file)?;
+        let speakers = load_speakers(file)?;
         Ok(Self(Arc::new(Inner {
             tokens: Arc::new(file.tokens().clone()),
             encoder: EncoderWeights::Int8(Arc::new(encoder)),
             head: Box::new(head),
             endpointing,
+            speakers,
             info: ModelInfo::new(&config, file.parameters(), file.size_bytes(), Some(isa)),
             config,
         })))
@@ -159,16 +166,19 @@ impl Engine {
         let encoder = ReferenceWeights::load(weights.clone(), &config.encoder).map_err(EncoderError::from)?;
         let head = ReferenceHead::load(weights, &config).map_err(EncoderError::from)?;
         let parameters = checkpoint.parameters() as u64;
-        // The endpointing network has one implementation, with int8 weights.
-        let endpointing = match &config.endpoint {
-            Some(_) => load_endpointing(&ModelFile::from_bytes(pack(&checkpoint)?)?)?,
-            None => None,
+        // The small networks have one implementation, with int8 weights.
+        let (endpointing, speakers) = if config.endpoint.is_some() || config.speaker.is_some() {
+            let file = ModelFile::from_bytes(pack(&checkpoint)?)?;
+            (load_endpointing(&file)?, load_speakers(&file)?)
+        } else {
+            (None, None)
         };
         Ok(Self(Arc::new(Inner {
             tokens: Arc::new(checkpoint.tokens.clone()),
             encoder: EncoderWeights::Reference(Arc::new(encoder)),
             head: Box::new(head),
             endpointing,
+            speakers,
             info: ModelInfo::new(&config, parameters, 4 * parameters as usize, None),
             config,
         })))
@@ -232,6 +242,16 @@ impl Engine {
         Ok(Hypothesis::default())
     }
 
+    /// Tells who speaks when in a stream of audio, without recognizing words. `None` when the model has no speaker
+    /// network.
+    ///
+    /// # Errors
+    /// [`Error::Audio`] as [`Engine::stream`].
+    pub fn diarizer(&self, format: AudioFormat, config: &SpeakerConfig) -> Result<Option<Diarizer>, Error> {
+        let Some(network) = self.speakers() else { return Ok(None) };
+        Diarizer::new(network.clone(), &self.config().features, format, config).map(Some)
+    }
+
     /// The look-ahead whose chunk is nearest to `chunk`; of two equally near ones the shorter.
     pub(super) fn look_ahead_for(&self, chunk: Option<Duration>) -> usize {
         let info = self.info();
@@ -268,6 +288,10 @@ impl Engine {
         self.0.endpointing.as_ref()
     }
 
+    pub(super) fn speakers(&self) -> Option<&Arc<speaker::Network>> {
+        self.0.speakers.as_ref()
+    }
+
     pub(super) fn head(&self) -> &dyn TransducerHead {
         self.0.head.as_ref()
     }
@@ -278,6 +302,13 @@ fn load_endpointing(file: &ModelFile) -> Result<Option<Arc<Network>>, Error> {
     let config = file.config();
     let Some(endpoint) = &config.endpoint else { return Ok(None) };
     Ok(Some(Arc::new(Network::load(file, endpoint, config.features.mel_bins)?)))
+}
+
+/// The speaker network of a model that has one.
+fn load_speakers(file: &ModelFile) -> Result<Option<Arc<speaker::Network>>, Error> {
+    let config = file.config();
+    let Some(network) = &config.speaker else { return Ok(None) };
+    Ok(Some(Arc::new(speaker::Network::load(file, network, config.features.mel_bins)?)))
 }
 
 impl std::fmt::Debug for Engine {

@@ -8,6 +8,9 @@ use super::{Error, Stream};
 /// flushed: tokens come when their sound has passed.
 const EMISSION: Duration = Duration::from_millis(160);
 
+/// Audio in which words may still be found.
+const UNHEARD: Duration = Duration::from_secs(30);
+
 impl Stream {
     /// Takes log-mel frames that complete this many steps of the endpointing network. Frames go to the encoder in
     /// their order with the decisions between them, so that any split of the audio gives the same.
@@ -23,8 +26,27 @@ impl Stream {
         self.forward(rest)
     }
 
+    /// Passes log-mel frames on. What is known of the speakers at each of them does not depend on how they come in.
+    fn forward(&mut self, mut mel: &[f32]) -> Result<(), Error> {
+        while let Some(tracker) = &mut self.speakers {
+            let (run, rest) = mel.split_at(tracker.missing().min(mel.len()));
+            tracker.push(run);
+            if self.assembler.is_empty() {
+                // Words to come are not older than this.
+                let idle = self.timeline.now().saturating_sub(self.timeline.base + UNHEARD);
+                tracker.forget_before(idle);
+            }
+            self.pass_gate(run)?;
+            mel = rest;
+            if mel.is_empty() {
+                return Ok(());
+            }
+        }
+        self.pass_gate(mel)
+    }
+
     /// Passes log-mel frames through the gate.
-    fn forward(&mut self, mel: &[f32]) -> Result<(), Error> {
+    fn pass_gate(&mut self, mel: &[f32]) -> Result<(), Error> {
         if let Some(gate) = self.endpointer.as_mut().and_then(|endpointer| endpointer.gate.as_mut()) {
             gate.push(mel);
             if !gate.is_open() {
@@ -138,6 +160,7 @@ impl Stream {
         if self.begun {
             let ending = self.end_search();
             let last_word_end = self.assembler.last_word_end();
+            self.settle_speakers(false);
             self.outbox.final_of(&mut self.assembler, usize::MAX, |f| {
                 f.speech_final = speech_final;
                 ending.write_to(f);

@@ -106,8 +106,11 @@ impl Outbox {
     }
 
     pub(super) fn interim_of(&mut self, assembler: &Assembler, changed: bool, interval: Duration) {
-        self.interim_is_due |= changed;
         let hypothesis = assembler.hypothesis();
+        let told = &self.interim.words;
+        let relabelled = told.len() == hypothesis.words.len()
+            && told.iter().zip(&hypothesis.words).any(|(told, word)| told.speaker != word.speaker);
+        self.interim_is_due |= changed || relabelled;
         let early = self.interim_at.is_some_and(|last| hypothesis.end() < last + interval);
         if !self.interim_is_due || assembler.is_empty() || early {
             return;

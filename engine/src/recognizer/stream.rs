@@ -9,6 +9,7 @@ use crate::{
     endpoint::{Endpointer, Policy},
     features::LogMel,
     model::encoder::{Encoder, EncoderError},
+    speaker::Tracker,
     transcript::{Assembler, format::FormatConfig},
 };
 
@@ -39,6 +40,8 @@ pub struct Stream {
     pub(super) buffers: Buffers,
     /// Absent where the model has no endpointing network, and where nothing that a host wants depends on it.
     pub(super) endpointer: Option<Endpointer>,
+    /// Who speaks, where a host wants to know and the model can tell.
+    pub(super) speakers: Option<Tracker>,
     /// Whether the start of the running utterance was told. Nothing else of it is told before.
     pub(super) begun: bool,
     finished: bool,
@@ -77,7 +80,13 @@ impl Stream {
             let grid = model.encoder.subsampling;
             Endpointer::new(network.clone(), model.features.mel_bins, frame / grid as u32, grid, config.gate)
         });
+        let log_mel_frame = frame / model.encoder.subsampling as u32;
+        let speakers = engine
+            .speakers()
+            .zip(config.speakers.as_ref())
+            .map(|(network, config)| Tracker::new(network.clone(), model.features.mel_bins, log_mel_frame, config));
         Ok(Self {
+            speakers,
             timeline: Timeline::new(config.audio, frame, &model.features),
             assembler: Assembler::new(frame, model.confidence),
             outbox: Outbox::new(&config.format),
@@ -201,6 +210,7 @@ impl Stream {
         }
         self.buffers.encoded = encoded;
         if self.config.interim_results && self.begun {
+            self.label_words();
             self.outbox.interim_of(&self.assembler, changed, self.config.interim_interval);
         }
     }
@@ -222,6 +232,7 @@ impl Stream {
         if self.utterance_is_too_long() {
             // Words that may still change start the next utterance.
             let words = self.assembler.hypothesis().confirmed();
+            self.settle_speakers(false);
             self.outbox.final_of(&mut self.assembler, words, |_| {});
             return true;
         }
@@ -232,6 +243,21 @@ impl Stream {
     pub(super) fn end_search(&mut self) -> Ending {
         let place = (&self.timeline, &**self.engine.tokens(), self.config.alternatives);
         Ending::of(&mut self.search, &mut self.assembler, &mut self.buffers.decoded, place)
+    }
+
+    /// Settles who said what was heard so far, for a final.
+    pub(super) fn settle_speakers(&mut self, end: bool) {
+        if let Some(tracker) = &mut self.speakers {
+            tracker.settle(end);
+        }
+        self.label_words();
+    }
+
+    fn label_words(&mut self) {
+        let Some(tracker) = &mut self.speakers else { return };
+        let base = self.timeline.base;
+        tracker.forget_before(self.assembler.hypothesis().start().saturating_sub(base));
+        self.assembler.label_words(|start, end| tracker.speaker(start.saturating_sub(base), end.saturating_sub(base)));
     }
 
     fn utterance_is_too_long(&self) -> bool {
@@ -296,6 +322,7 @@ impl Stream {
                 self.outbox.speech_started(first.start);
             }
             let last_word_end = self.assembler.last_word_end();
+            self.settle_speakers(true);
             self.outbox.final_of(&mut self.assembler, usize::MAX, |f| {
                 f.from_finalize = from_finalize;
                 ending.write_to(f);
@@ -322,6 +349,9 @@ impl Stream {
         self.timeline.pushed = 0;
         self.outbox.clear();
         self.restart_at(Duration::ZERO);
+        if let Some(tracker) = &mut self.speakers {
+            tracker.reset();
+        }
         self.finished = false;
     }
 
@@ -335,6 +365,9 @@ impl Stream {
         self.begun = false;
         if let Some(endpointer) = &mut self.endpointer {
             endpointer.reset();
+        }
+        if let Some(tracker) = &mut self.speakers {
+            tracker.restart();
         }
     }
 

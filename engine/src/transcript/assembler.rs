@@ -148,7 +148,7 @@ impl Assembler {
         let previous_end = words.last().map_or(*start, |word| word.end);
         let start = at.saturating_sub(PIECE).max(previous_end);
         let evidence = self.judge.begin_word();
-        words.push(Word { span: text.len()..text.len(), start, end: start, confidence: 1.0, evidence });
+        words.push(Word { span: text.len()..text.len(), start, end: start, confidence: 1.0, evidence, speaker: None });
         self.boundary = false;
         self.pieces_in_word = 0;
     }
@@ -156,6 +156,13 @@ impl Assembler {
     /// The utterance so far.
     pub fn hypothesis(&self) -> &Hypothesis {
         &self.hypothesis
+    }
+
+    /// Says of every word whose it is, from its start and end.
+    pub fn label_words(&mut self, speaker: impl Fn(Duration, Duration) -> Option<u8>) {
+        for word in &mut self.hypothesis.words {
+            word.speaker = speaker(word.start, word.end);
+        }
     }
 
     /// Whether no word has been recognized yet.

@@ -34,6 +34,10 @@ pub struct Word {
     pub confidence: f32,
     /// What the confidence is made from.
     pub evidence: Evidence,
+    /// Who says it, as a number from zero; `None` where the stream does not tell speakers apart
+    /// ([`StreamConfig::speakers`](crate::StreamConfig::speakers)), or can't yet. It may change until
+    /// [`Hypothesis::end`] is 2 s behind the word, and not any more then, nor in a final.
+    pub speaker: Option<u8>,
 }
 
 impl Clone for Hypothesis {

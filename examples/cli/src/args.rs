@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use linnet::{
-    FormatConfig,
+    FormatConfig, SpeakerConfig,
     audio::formats::{Encoding, RawFormat},
 };
 
@@ -36,6 +36,11 @@ pub enum Command {
     /// Measure accuracy, speed and latency on recordings with transcripts.
     #[command(after_help = EVAL_HELP)]
     Eval(Eval),
+    /// Write who speaks when, as RTTM. Experimental: see the accuracy in models/eval/speaker.
+    #[command(
+        after_help = "Examples:\n  linnet diarize meeting.flac > meeting.rttm\n  linnet diarize --most 2 call.wav"
+    )]
+    Diarize(Diarize),
     /// Show what a model is and what it runs on.
     Info(Info),
     /// Pack a training checkpoint or a .nemo file as a .linnet model.
@@ -159,8 +164,29 @@ pub struct Transcribe {
     /// ENC is one of u8, s16le, s24le, s32le, f32le, f64le, mulaw, alaw.
     #[arg(long, value_name = "RATE:CHANNELS:ENC", value_parser = raw_format)]
     pub raw: Option<RawFormat>,
+    /// Say who speaks, for up to N speakers (4 without =N). Experimental: see the accuracy in models/eval/speaker.
+    #[arg(
+        long,
+        value_name = "N",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "4",
+        value_parser = clap::value_parser!(u8).range(1..=16)
+    )]
+    pub speakers: Option<u8>,
     #[command(flatten)]
     pub writing: WritingArgs,
+}
+
+impl Transcribe {
+    /// How speakers are told apart.
+    pub fn speaker_config(&self) -> Option<SpeakerConfig> {
+        self.speakers.map(|most| {
+            let mut config = SpeakerConfig::default();
+            config.most = most.into();
+            config
+        })
+    }
 }
 
 /// How words are written.
@@ -292,6 +318,25 @@ pub struct Bench {
     pub json: bool,
 }
 
+/// Arguments of `diarize`.
+#[derive(Args, Debug)]
+pub struct Diarize {
+    /// Recordings, or - for standard input.
+    #[arg(required = true, value_name = "FILES")]
+    pub files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Most speakers of a recording.
+    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub most: u8,
+    /// Cosine between voices below which they are two people's, instead of the model's.
+    #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
+    pub threshold: Option<f32>,
+    /// Read the input as samples without a header, for example 16000:1:s16le.
+    #[arg(long, value_name = "RATE:CHANNELS:ENC", value_parser = raw_format)]
+    pub raw: Option<RawFormat>,
+}
+
 /// Arguments of `eval`.
 #[derive(Args, Debug)]
 pub struct Eval {
@@ -351,6 +396,9 @@ pub struct Convert {
     /// Endpointing network to make part of the model, in place of its own.
     #[arg(long, value_name = "PATH")]
     pub endpoint: Option<PathBuf>,
+    /// Speaker network to make part of the model, in place of its own.
+    #[arg(long, value_name = "PATH")]
+    pub speaker: Option<PathBuf>,
     /// Calibration of word confidences to make part of the model, in place of its own (JSON).
     #[arg(long, value_name = "PATH")]
     pub confidence: Option<PathBuf>,

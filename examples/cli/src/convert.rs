@@ -16,7 +16,11 @@ use crate::{args::Convert, failure::Failure};
 /// # Errors
 /// When the input is no checkpoint and no .nemo file that can be run, or the output can't be written.
 pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
-    let parts = Parts { endpoint: args.endpoint.as_deref(), confidence: args.confidence.as_deref() };
+    let parts = Parts {
+        endpoint: args.endpoint.as_deref(),
+        speaker: args.speaker.as_deref(),
+        confidence: args.confidence.as_deref(),
+    };
     convert(&args.input, parts, &args.output)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -26,6 +30,8 @@ pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
 pub struct Parts<'a> {
     /// Endpointing network.
     pub endpoint: Option<&'a Path>,
+    /// Speaker network.
+    pub speaker: Option<&'a Path>,
     /// Calibration of word confidences.
     pub confidence: Option<&'a Path>,
 }
@@ -38,6 +44,9 @@ pub fn convert(input: &Path, parts: Parts<'_>, output: &Path) -> Result<(), Fail
     let mut checkpoint = open_checkpoint(input).map_err(|error| Failure::on(input.display(), error))?;
     if let Some(endpoint) = parts.endpoint {
         checkpoint.attach_endpoint(endpoint).map_err(|error| Failure::on(endpoint.display(), error))?;
+    }
+    if let Some(speaker) = parts.speaker {
+        checkpoint.attach_speaker(speaker).map_err(|error| Failure::on(speaker.display(), error))?;
     }
     if let Some(confidence) = parts.confidence {
         checkpoint.attach_confidence(confidence).map_err(|error| Failure::on(confidence.display(), error))?;

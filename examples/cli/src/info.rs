@@ -24,6 +24,8 @@ pub struct Facts {
     chunks_ms: Vec<f64>,
     default_chunk_ms: f64,
     left_context_ms: f64,
+    endpointing: bool,
+    speakers: bool,
     instruction_set: Option<String>,
     available_instruction_sets: Vec<String>,
 }
@@ -43,6 +45,8 @@ impl Facts {
             chunks_ms: info.chunks().map(ms).collect(),
             default_chunk_ms: ms(info.frame) * (info.default_look_ahead + 1) as f64,
             left_context_ms: ms(info.frame) * info.left_context as f64,
+            endpointing: info.endpointing,
+            speakers: info.speakers,
             instruction_set: info.isa.map(|isa| isa.to_string()),
             available_instruction_sets: Isa::available().iter().map(ToString::to_string).collect(),
         }
@@ -81,6 +85,9 @@ pub fn run(args: &Info) -> Result<ExitCode, Failure> {
         facts.look_aheads.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
     )?;
     writeln!(out, "left context      {:.0} ms", facts.left_context_ms)?;
+    let parts = [(facts.endpointing, "endpointing"), (facts.speakers, "speakers")];
+    let parts: Vec<_> = parts.iter().filter(|(there, _)| *there).map(|(_, name)| *name).collect();
+    writeln!(out, "also has          {}", if parts.is_empty() { "nothing".into() } else { parts.join(", ") })?;
     writeln!(out, "instruction set   {}", facts.instruction_set.as_deref().unwrap_or("none"))?;
     writeln!(out, "available         {}", facts.available_instruction_sets.join(", "))?;
     Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@ mod bench;
 mod convert;
 #[cfg(feature = "capture")]
 mod devices;
+mod diarize;
 mod emission;
 mod eval;
 mod failure;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         Command::Devices(args) => devices::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Diarize(args) => diarize::run(&args),
         Command::Info(args) => info::run(&args),
         Command::Convert(args) => convert::run(&args),
         Command::Lm(args) => lm::run(&args),

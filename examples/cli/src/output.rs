@@ -90,6 +90,9 @@ pub struct Word {
     pub end: f64,
     /// Probability that it is right.
     pub confidence: f32,
+    /// Who says it, as a number from zero.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speaker: Option<u8>,
 }
 
 impl From<&Hypothesis> for Utterance {
@@ -104,6 +107,7 @@ impl From<&Hypothesis> for Utterance {
                     start: seconds(word.start),
                     end: seconds(word.end),
                     confidence: word.confidence,
+                    speaker: hypothesis.words().get(word.source.start).and_then(|word| word.speaker),
                 })
                 .collect(),
             None => hypothesis
@@ -114,6 +118,7 @@ impl From<&Hypothesis> for Utterance {
                     start: seconds(word.start),
                     end: seconds(word.end),
                     confidence: word.confidence,
+                    speaker: word.speaker,
                 })
                 .collect(),
         };
@@ -216,7 +221,12 @@ impl<W: Write> Output<W> {
             (_, Some(subtitles)) => self.out.write_all(subtitles.cues(utterance).as_bytes())?,
             (_, None) => {
                 let prefix = self.prefix();
-                writeln!(self.out, "{prefix}{}", utterance.text)?;
+                for (speaker, text) in turns(utterance) {
+                    match speaker {
+                        Some(speaker) => writeln!(self.out, "{prefix}[{speaker}] {text}")?,
+                        None => writeln!(self.out, "{prefix}{text}")?,
+                    }
+                }
             }
         }
         self.out.flush()
@@ -244,6 +254,24 @@ impl<W: Write> Output<W> {
     }
 }
 
+/// What each speaker says in an utterance, in turns; all of it where nobody is told apart.
+fn turns(utterance: &Utterance) -> Vec<(Option<u8>, String)> {
+    if utterance.words.iter().all(|word| word.speaker.is_none()) {
+        return vec![(None, utterance.text.clone())];
+    }
+    let mut turns: Vec<(Option<u8>, String)> = Vec::new();
+    for word in &utterance.words {
+        match turns.last_mut() {
+            Some((speaker, text)) if *speaker == word.speaker => {
+                text.push(' ');
+                text.push_str(&word.word);
+            }
+            _ => turns.push((word.speaker, word.word.clone())),
+        }
+    }
+    turns
+}
+
 /// The end of a text that fits into a number of columns, with an ellipsis where something is cut.
 pub fn tail(text: &str, columns: usize) -> String {
     if console::measure_text_width(text) <= columns {
@@ -268,7 +296,7 @@ mod tests {
     fn utterance(text: &str) -> Utterance {
         let words = text
             .split_whitespace()
-            .map(|word| Word { word: word.into(), start: 0.5, end: 1.0, confidence: 0.5 })
+            .map(|word| Word { word: word.into(), start: 0.5, end: 1.0, confidence: 0.5, speaker: None })
             .collect();
         Utterance {
             text: text.into(),
@@ -296,6 +324,18 @@ mod tests {
         assert_eq!(written(Format::Text, false, None), "~ hello\nhello world\n");
         assert_eq!(written(Format::Text, true, None), "~ a.wav: hello\na.wav: hello world\n");
         assert_eq!(written(Format::Text, false, Some(80)), "\r\x1b[2Khello\r\x1b[2Khello world\n");
+    }
+
+    #[test]
+    fn turns_are_lines_of_their_own() {
+        let mut spoken = utterance("two teas for me thanks");
+        let mut bytes = Vec::new();
+        for (word, speaker) in spoken.words.iter_mut().zip([Some(0), Some(0), Some(1), Some(1), None]) {
+            word.speaker = speaker;
+        }
+        Output::new(&mut bytes, Format::Text, false, None).unwrap().final_(&spoken).unwrap();
+        assert_eq!(String::from_utf8(bytes).unwrap(), "[0] two teas\n[1] for me\nthanks\n");
+        assert_eq!(serde_json::to_value(&spoken).unwrap()["words"][2]["speaker"], 1);
     }
 
     #[test]

@@ -121,7 +121,7 @@ mod tests {
         Utterance {
             words: words
                 .iter()
-                .map(|&(word, start, end)| Word { word: word.into(), start, end, confidence: 1.0 })
+                .map(|&(word, start, end)| Word { word: word.into(), start, end, confidence: 1.0, speaker: None })
                 .collect(),
             ..Utterance::default()
         }

@@ -33,6 +33,12 @@ const BLOCKS_PER_SECOND: u32 = 100;
 pub fn run(args: &Transcribe) -> Result<ExitCode, Failure> {
     check(args)?;
     let engine = model::open_for(&args.model)?;
+    if args.speakers.is_some() && !engine.info().speakers {
+        return Err(Failure::Usage(
+            "this model has no speaker network; give it one with linnet convert --speaker, or leave out --speakers"
+                .into(),
+        ));
+    }
     let search = Search::read(&args.search, &engine)?;
     let stdout = io::stdout();
     let columns = (args.interim && stdout.is_terminal()).then(|| usize::from(console::Term::stdout().size().1));
@@ -91,6 +97,7 @@ impl Session<'_> {
         config.audio = source.format();
         config.chunk = self.args.chunk_ms;
         config.format = self.args.writing.format();
+        config.speakers = self.args.speaker_config();
         config.interim_results = self.args.interim || self.args.realtime;
         self.search.apply(&mut config);
         let block = (config.audio.rate_hz / BLOCKS_PER_SECOND) as usize * usize::from(config.audio.channels);

@@ -156,6 +156,8 @@ pub struct Word {
     pub confidence: f32,
     /// Whether it is written as formatting wants it.
     pub formatted: bool,
+    /// Who says it, where speakers are told apart.
+    pub speaker: Option<u8>,
 }
 
 /// What there is to say at the end.
@@ -402,6 +404,7 @@ impl Results {
                     end: word.end,
                     confidence: word.confidence,
                     formatted: true,
+                    speaker: hypothesis.words().get(word.source.start).and_then(|word| word.speaker),
                 })
                 .collect(),
             None => hypothesis
@@ -413,6 +416,7 @@ impl Results {
                     end: word.end,
                     confidence: word.confidence,
                     formatted: false,
+                    speaker: word.speaker,
                 })
                 .collect(),
         };

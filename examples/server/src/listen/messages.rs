@@ -150,6 +150,8 @@ pub struct WireWord<'a> {
     confidence: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
     punctuated_word: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    speaker: Option<u8>,
 }
 
 #[derive(Debug, Serialize)]
@@ -292,6 +294,7 @@ impl<'a> From<&'a Word> for WireWord<'a> {
             end: seconds(word.end),
             confidence: word.confidence,
             punctuated_word: word.formatted.then_some(written),
+            speaker: word.speaker,
         }
     }
 }

@@ -98,7 +98,7 @@ mod tests {
             .map(|&(pause, word)| {
                 let start = at + Duration::from_millis(pause);
                 at = start + Duration::from_millis(100);
-                Word { word: word.into(), start, end: at, confidence: 0.5, formatted: false }
+                Word { word: word.into(), start, end: at, confidence: 0.5, formatted: false, speaker: None }
             })
             .collect()
     }

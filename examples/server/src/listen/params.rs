@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use linnet::{
-    AudioFormat, FormatConfig, Hotword, ModelInfo, StreamConfig, audio::resample::RATES_HZ, transcript::search::Search,
+    AudioFormat, FormatConfig, Hotword, ModelInfo, SpeakerConfig, StreamConfig, audio::resample::RATES_HZ,
+    transcript::search::Search,
 };
 use serde::Serialize;
 
@@ -41,7 +42,7 @@ const IGNORED: [&str; 8] =
 const ORNAMENTS: [&str; 2] = ["dictation", "measurements"];
 
 /// Parameters that change which words come out, when they are not `false`.
-const UNSUPPORTED: [&str; 15] = [
+const UNSUPPORTED: [&str; 14] = [
     "alternatives",
     "callback",
     "callback_method",
@@ -52,7 +53,6 @@ const UNSUPPORTED: [&str; 15] = [
     "detect_entities",
     "detect_language",
     "detect_topics",
-    "diarize",
     "intents",
     "sentiment",
     "summarize",
@@ -205,6 +205,7 @@ impl Params {
             Kind::Recording => stream.max_utterance = LONGEST_RECORDED_UTTERANCE,
         }
         stream.format = format(&query)?;
+        stream.speakers = speakers(&query, model)?;
         let search: Vec<Search> = query.all("search").map(Search::new).collect();
         if search.len() > MAX_SEARCHES {
             return Err(bad("search", "", format!("expected at most {MAX_SEARCHES} phrases")));
@@ -225,6 +226,15 @@ impl Params {
             tags: query.all("tag").map(str::to_owned).collect(),
             warnings,
         })
+    }
+}
+
+/// `diarize=true`. The protocol has no number of speakers.
+fn speakers(query: &Query, model: &ModelInfo) -> Result<Option<SpeakerConfig>, ParamError> {
+    match query.flag("diarize")? {
+        false => Ok(None),
+        true if model.speakers => Ok(Some(SpeakerConfig::default())),
+        true => Err(ParamError::Unsupported { name: "diarize".into() }),
     }
 }
 
@@ -280,8 +290,9 @@ fn unsupported(query: &Query) -> Result<Vec<Warning>, ParamError> {
 }
 
 /// Parameters that are honoured.
-const KNOWN: [&str; 27] = [
+const KNOWN: [&str; 28] = [
     "channels",
+    "diarize",
     "dictation",
     "encoding",
     "endpointing",

@@ -55,7 +55,6 @@ fn what_cannot_be_done_is_refused_by_name() {
         ("utterance_end_ms=1000", "interim_results"),
         ("interim_results=yes", "interim_results"),
         ("endpointing=soon", "endpointing"),
-        ("diarize=true", "diarize"),
         ("callback=http%3A%2F%2Fx", "callback"),
         ("summarize=v2", "summarize"),
         ("utt_split=-1", "utt_split"),
@@ -71,6 +70,19 @@ fn what_cannot_be_done_is_refused_by_name() {
     let long = format!("encoding={}%0d%0ax", "y".repeat(1000));
     let message = refused(&long);
     assert!(message.len() < 300 && !message.contains('\n'));
+}
+
+#[test]
+fn speakers_are_told_apart_where_the_model_can() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/linnet-en.linnet");
+    let mut model = Engine::open(path).unwrap().info().clone();
+    model.speakers = true;
+    let config =
+        |query, model: &_| Params::parse(query, Kind::Live, model).map(|params| params.settings.stream.speakers);
+    assert_eq!(config("diarize=true", &model), Ok(Some(SpeakerConfig::default())));
+    assert_eq!(config("diarize=false", &model), Ok(None));
+    model.speakers = false;
+    assert_eq!(config("diarize=true", &model), Err(ParamError::Unsupported { name: "diarize".into() }));
 }
 
 #[test]
