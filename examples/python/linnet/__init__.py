@@ -220,7 +220,7 @@ class Hotword:
     """A phrase that is expected, and other spellings of how it sounds. `boost`: 1 to 3 suit most."""
 
     phrase: str
-    boost: float = 1.5
+    boost: float = 1.0
     sounds_like: Sequence[str] = ()
 
 
