@@ -217,7 +217,7 @@ LiveEvent = Union[Event, State, Trouble, DeadMicrophone, MicrophoneAlive, Notice
 
 @dataclass(frozen=True)
 class Hotword:
-    """A phrase that is expected, and other spellings of how it sounds. `boost`: 1 to 3 suit most."""
+    """A phrase that is expected, and other spellings of how it sounds. `boost`: 0.5 to 1.5 suit most."""
 
     phrase: str
     boost: float = 1.0
