@@ -42,7 +42,7 @@ class SpeakerNetwork(nn.Module):
     ../../eval/speaker finds them.
     """
 
-    def __init__(self, stack=4, width=128, blocks=3, embedding=96, threshold=0.5, switch=0.8, merge=0.8):
+    def __init__(self, stack=4, width=128, blocks=3, embedding=96, threshold=0.5, switch=0.08, merge=0.9):
         super().__init__()
         self.limits = {"threshold": threshold, "switch": switch, "merge": merge}
         self.stack, self.width, self.embedding = stack, width, embedding
