@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, Read},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::Instant,
@@ -22,6 +23,7 @@ use super::Piece;
 use crate::{
     pool::{Closed, Seat},
     recognition::{Command, Recognition},
+    telemetry,
 };
 
 /// The thread that decodes a file.
@@ -60,8 +62,13 @@ impl Container {
         };
         let container = Self { incoming: Arc::new(Mutex::new(incoming)), sender };
         thread::Builder::new().name("container".into()).spawn(move || {
+            // A file is what strangers send: a defect of a decoder ends its stream only.
+            let ended = catch_unwind(AssertUnwindSafe(|| container.run())).unwrap_or_else(|_| {
+                telemetry::crashed();
+                container.sender.send(Command::Fail("its decoder failed; convert it to WAV or FLAC".into()))
+            });
             // Nobody waits for the rest when the recording was given up, by its sender or by the recognition.
-            if container.run().is_err() {
+            if ended.is_err() {
                 container.sender.seat.leave();
             }
         })?;
