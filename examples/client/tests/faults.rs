@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::{interval, sleep, timeout},
 };
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
@@ -207,9 +207,15 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Sends blocks to a server until all is recognized.
-async fn stream(config: ClientConfig, blocks: Vec<i16>, pace: Duration) -> (Vec<Words>, Counters, usize) {
+/// Sends blocks to a server until all is recognized, at a pace for as long as `paced` says.
+async fn stream(
+    config: ClientConfig,
+    blocks: Vec<i16>,
+    pace: Duration,
+    paced: impl Fn() -> bool,
+) -> (Vec<Words>, Counters, usize) {
     let mut client = Client::start(config);
+    let mut due = interval(pace);
     let mut finals: Vec<Words> = Vec::new();
     let (mut interims, mut next) = (0, 0);
     loop {
@@ -222,7 +228,10 @@ async fn stream(config: ClientConfig, blocks: Vec<i16>, pace: Duration) -> (Vec<
                 ClientEvent::Refused(why) => panic!("{why}"),
                 _ => {}
             },
-            () = sleep(pace), if next < blocks.len() => {
+            _ = due.tick(), if next < blocks.len() => {
+                if !paced() {
+                    due = interval(Duration::from_millis(1));
+                }
                 client.push(vec![blocks[next]; BLOCK]).await.unwrap();
                 next += 1;
                 if next == blocks.len() {
@@ -254,7 +263,7 @@ async fn two_hundred_faults_lose_and_double_nothing() {
     let blocks = conversation(2500);
 
     let patient = ClientConfig::new(format!("ws://{server}"));
-    let (uninterrupted, counters, _) = stream(patient, blocks.clone(), Duration::ZERO).await;
+    let (uninterrupted, counters, _) = stream(patient, blocks.clone(), Duration::from_millis(1), || true).await;
     assert_eq!(counters.connections, 1);
     let expected: Vec<String> = blocks.iter().filter(|&&word| word != 0).map(i16::to_string).collect();
     assert_eq!(text(&uninterrupted), expected.join(" "));
@@ -265,7 +274,9 @@ async fn two_hundred_faults_lose_and_double_nothing() {
     let silence = Duration::from_millis(200);
     let config = ClientConfig { keep: Duration::from_secs(600), silence, ..impatient(proxy) };
     // Slowly enough that the conversation outlasts the faults.
-    let streaming = stream(config, blocks.clone(), Duration::from_millis(8));
+    let met = faults.clone();
+    let streaming =
+        stream(config, blocks.clone(), Duration::from_millis(10), move || met.load(Ordering::Relaxed) < FAULTS);
     let (finals, counters, interims) = timeout(Duration::from_secs(300), streaming).await.expect("it ends");
     println!("{counters:?}, {interims} interims, {} faults", faults.load(Ordering::Relaxed));
     assert_eq!(faults.load(Ordering::Relaxed), FAULTS, "all faults were met");

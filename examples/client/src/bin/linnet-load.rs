@@ -20,9 +20,9 @@ use tokio_tungstenite::{
 /// Opens N live streams, each with speech at its own pace, and reports latencies.
 ///
 /// The server's share of interims and finals is the time from the moment at which the last audio that a result covers
-/// was sent until the result is there. What a listener waits for is the time from the end of the last word in it (by the
-/// recognizer's own times), which has the model's chunk and the pause that ends an utterance in it; and of the first
-/// interim of an utterance, from the end of the first word.
+/// was sent until the result is there. What a listener waits for is the time from the end of the last word of a final (by
+/// the recognizer's own times), which has the model's chunk and the pause that ends an utterance in it; and for the first
+/// interim of an utterance the time from the start of its first word, as an interim does not know where a word ends.
 #[derive(Debug, Parser)]
 #[command(name = "linnet-load", version)]
 struct Args {
@@ -57,7 +57,7 @@ const RATE_HZ: usize = 16_000;
 struct Report {
     interims: Histogram<u64>,
     finals: Histogram<u64>,
-    /// From the end of the last word of a final, and of the first word of an utterance to its first interim.
+    /// From the end of the last word of a final, and from the start of an utterance's first word to its first interim.
     words_to_finals: Histogram<u64>,
     first_interims: Histogram<u64>,
     refused: usize,
@@ -132,7 +132,7 @@ async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     for (name, histogram) in [
         ("interim", &report.interims),
         ("final", &report.finals),
-        ("first_interim_after_word", &report.first_interims),
+        ("first_interim_after_start", &report.first_interims),
         ("final_after_word", &report.words_to_finals),
     ] {
         let at = |q| histogram.value_at_quantile(q) as f64 / 1000.0;
@@ -252,7 +252,7 @@ fn note(text: &str, began: Instant, step: Duration, spoken: &mut bool, report: &
         if let Some(first) = words.first()
             && !std::mem::replace(spoken, true)
         {
-            report.first_interims.saturating_record(since(number(&first["end"])));
+            report.first_interims.saturating_record(since(number(&first["start"])));
         }
     }
 }
