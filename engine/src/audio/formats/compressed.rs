@@ -116,7 +116,8 @@ impl CompressedReader {
             match self.format.next_packet() {
                 Ok(packet) => return Ok(packet),
                 Err(Error::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
-                    damage.truncated = true;
+                    // What a browser records as it goes has no length, and nothing at its end.
+                    damage.truncated |= self.total_frames.is_some() || self.format.format_info().short_name != "matroska";
                     return Ok(None);
                 }
                 Err(Error::IoError(error)) => return Err(AudioFileError::Read { source: error }),

@@ -337,6 +337,21 @@ mod compressed {
         }
 
         #[test]
+        fn what_a_browser_records_is_read() {
+            // Of a microphone that was fed from the file, so with some silence around it.
+            let file = from_bytes(speech("formats/speech.webm")).unwrap();
+            assert_eq!((file.rate_hz(), file.channels(), file.duration()), (48000, 1, None));
+            let (samples, damage) = decode(Ok(file));
+            assert!(damage.is_none(), "{damage:?}");
+            assert!((3.0..3.3).contains(&(samples.len() as f64 / 48_000.0)), "{} samples", samples.len());
+            let energy = |samples: &[f32]| samples.iter().map(|x| x * x).sum::<f32>();
+            let loudness = energy(&samples) / 3.0 / energy(&reference());
+            assert!((0.5..2.0).contains(&loudness), "{loudness}");
+            let half = decode(from_bytes(speech("formats/speech.webm")[..4000].to_vec())).0;
+            assert!(half == samples[..half.len()] && half.len() > 48_000);
+        }
+
+        #[test]
         fn damage_to_opus_costs_what_it_hits() {
             let bytes = speech("formats/speech.opus");
             let whole = decode(from_bytes(bytes.clone())).0;

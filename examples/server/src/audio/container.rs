@@ -14,7 +14,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use linnet::{
     AudioFormat,
-    audio::formats::{AudioFile, AudioFileError},
+    audio::formats::{AudioFile, AudioFileError, Damage},
 };
 use sha2::{Digest, Sha256};
 use tokio::{runtime::Handle, sync::mpsc};
@@ -92,11 +92,7 @@ impl Container {
                 }
                 Ok(None) => {
                     let damage = file.damage();
-                    let note = (!damage.is_none()).then(|| {
-                        let cut = if damage.truncated { ", and it ends before it should" } else { "" };
-                        format!("{} packets could not be decoded and count as silence{cut}", damage.packets)
-                    });
-                    return self.finish(note);
+                    return self.finish(note(damage));
                 }
                 Err(error) => return self.sender.send(Command::Fail(error.to_string())),
             }
@@ -111,6 +107,17 @@ impl Container {
 
     fn incoming(&self) -> MutexGuard<'_, Incoming> {
         lock(&self.incoming)
+    }
+}
+
+/// What there is to say about a damaged file.
+fn note(damage: Damage) -> Option<String> {
+    let packets = format!("{} packets could not be decoded and count as silence", damage.packets);
+    match (damage.packets, damage.truncated) {
+        (0, false) => None,
+        (0, true) => Some("it ends before it should".into()),
+        (_, false) => Some(packets),
+        (_, true) => Some(format!("{packets}, and it ends before it should")),
     }
 }
 

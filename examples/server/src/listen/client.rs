@@ -33,7 +33,9 @@ impl ClientMessage {
     /// # Errors
     /// When the text is no JSON, or none of the protocol's messages.
     pub fn parse(text: &str) -> serde_json::Result<Self> {
-        serde_json::from_str(text)
+        // Read on its own first: an array of the fields' values would be taken for a message, too.
+        let fields: Map<String, Value> = serde_json::from_str(text)?;
+        serde_json::from_value(Value::Object(fields))
     }
 }
 
@@ -65,6 +67,7 @@ mod tests {
             "KeepAlive",
             "{}",
             "null",
+            r#"["KeepAlive"]"#,
             r#"{"type":"keepalive"}"#,
             r#"{"type":"Finalize","channel":-1}"#,
             r#"{"type":"Finalize","channel":1e99}"#,

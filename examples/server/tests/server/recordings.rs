@@ -163,6 +163,11 @@ async fn opus_files_are_transcribed() {
         let named = server.post(&format!("encoding={encoding}&sample_rate=16000"), "", &file).await.json();
         assert_eq!(words(&named, 0), words(&plain, 0));
     }
+    // What a browser records as it goes, which has no length.
+    let file = std::fs::read(clip_path("formats/speech.webm")).unwrap();
+    let recorded = server.post("", "Content-Type: audio/webm;codecs=opus\r\n", &file).await.json();
+    assert!(!words(&recorded, 0).is_empty() && recorded["metadata"]["warnings"].is_null(), "{recorded}");
+
     // Packets have no boundaries in a body.
     let answer = server.post("encoding=opus&sample_rate=16000", "", &super::common::ogg_packets(&file).concat()).await;
     assert_eq!(answer.status, 400, "{answer:?}");
