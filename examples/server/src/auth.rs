@@ -23,7 +23,9 @@ pub enum TokenFileError {
         source: std::io::Error,
     },
     /// A line is not of the form `NAME SHA256 [STREAMS [RECORDINGS]]`.
-    #[error("{path}, line {line}: expected NAME SHA256 [STREAMS [RECORDINGS]]; make lines with `linnet-server new-token NAME`")]
+    #[error(
+        "{path}, line {line}: expected NAME SHA256 [STREAMS [RECORDINGS]]; make lines with `linnet-server new-token NAME`"
+    )]
     Line {
         /// The file.
         path: String,
@@ -167,7 +169,10 @@ mod tests {
         let (token, line) = new_token("kiosk");
         let (other, other_line) = new_token("office");
         let tokens = Tokens::parse(&format!("# ours\n\n{line}\n{other_line} 3 0\n"), "tokens").unwrap();
-        assert_eq!(tokens.client(&token), Some(&Client { name: "kiosk".into(), max_streams: None, max_recordings: None }));
+        assert_eq!(
+            tokens.client(&token),
+            Some(&Client { name: "kiosk".into(), max_streams: None, max_recordings: None })
+        );
         let office = Client { name: "office".into(), max_streams: Some(3), max_recordings: Some(0) };
         assert_eq!(tokens.client(&other), Some(&office));
         for wrong in ["", "kiosk", &token[1..], &line, &new_token("kiosk").0] {

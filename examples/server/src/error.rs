@@ -8,10 +8,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{
-    admission::Refusal,
-    listen::params::ParamError,
-};
+use crate::{admission::Refusal, listen::params::ParamError};
 
 /// Header with the identifier of a request; clients refuse answers without it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("dg-request-id");

@@ -35,6 +35,8 @@ use tokio::{
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
+#[cfg(feature = "tls")]
+use crate::tls::{Tls, TlsError};
 use crate::{
     App, Config,
     admission::Admission,
@@ -44,8 +46,6 @@ use crate::{
     pool::Pool,
     telemetry,
 };
-#[cfg(feature = "tls")]
-use crate::tls::{Tls, TlsError};
 
 /// Part of the threads' time that live streams may take. The rest is for the bursts of streams whose chunks fall
 /// together, for the sockets and for recordings.
@@ -353,8 +353,11 @@ fn measure(engine: &Engine) -> Result<f64, linnet::Error> {
         })
         .collect();
     let mut best = f64::INFINITY;
+    let mut config = StreamConfig::default();
+    // Else the encoder would rest, as noise is no speech.
+    config.gate = false;
     for _ in 0..2 {
-        let mut stream = engine.stream(StreamConfig::default())?;
+        let mut stream = engine.stream(config.clone())?;
         let began = Instant::now();
         for block in noise.chunks(1600) {
             stream.push_f32(block)?;

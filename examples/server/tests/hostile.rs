@@ -112,7 +112,8 @@ async fn floods_of_small_messages(server: &TestServer) {
             }
             last
         };
-        let (_, last) = tokio::time::timeout(common::PATIENCE, futures_util::future::join(flood, answers)).await.unwrap();
+        let (_, last) =
+            tokio::time::timeout(common::PATIENCE, futures_util::future::join(flood, answers)).await.unwrap();
         assert!(matches!(last, Some(Message::Close(Some(frame))) if u16::from(frame.code) == 1000), "{text}");
     }
     println!("120000 small messages: {} kB", grown(before) / 1000);

@@ -117,7 +117,8 @@ impl CompressedReader {
                 Ok(packet) => return Ok(packet),
                 Err(Error::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
                     // What a browser records as it goes has no length, and nothing at its end.
-                    damage.truncated |= self.total_frames.is_some() || self.format.format_info().short_name != "matroska";
+                    damage.truncated |=
+                        self.total_frames.is_some() || self.format.format_info().short_name != "matroska";
                     return Ok(None);
                 }
                 Err(Error::IoError(error)) => return Err(AudioFileError::Read { source: error }),
@@ -228,9 +229,8 @@ fn settling_frames(track: &Track) -> u64 {
 fn open_track(track: &Track) -> Result<(Box<dyn AudioDecoder>, u32, usize), AudioFileError> {
     let params = track.codec_params.as_ref().and_then(|params| params.audio()).ok_or(AudioFileError::NotAudio)?;
     let unsupported = || AudioFileError::UnsupportedCodec { codec: codec_name(params.codec) };
-    let decoder = codecs()
-        .make_audio_decoder(params, &AudioDecoderOptions::default())
-        .map_err(|error| match error {
+    let decoder =
+        codecs().make_audio_decoder(params, &AudioDecoderOptions::default()).map_err(|error| match error {
             Error::Unsupported(_) => unsupported(),
             error => AudioFileError::Header { what: error.to_string() },
         })?;

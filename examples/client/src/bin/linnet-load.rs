@@ -85,10 +85,10 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
 async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let clips = args.files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let report = Arc::new(Mutex::new(Report {
-        interims: Histogram::new(3)?,
-        finals: Histogram::new(3)?,
-        words_to_finals: Histogram::new(3)?,
-        first_interims: Histogram::new(3)?,
+        interims: histogram()?,
+        finals: histogram()?,
+        words_to_finals: histogram()?,
+        first_interims: histogram()?,
         refused: 0,
         broken: 0,
         words: 0,
@@ -159,6 +159,11 @@ async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
         }
     }
     Ok(if report.broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// For microseconds up to ten minutes. Without bounds, values beyond those seen so far would be cut off.
+fn histogram() -> Result<Histogram<u64>, hdrhistogram::CreationError> {
+    Histogram::new_with_bounds(1, 600_000_000, 3)
 }
 
 fn read(path: &PathBuf) -> Result<Vec<i16>, Box<dyn std::error::Error>> {

@@ -96,7 +96,7 @@ pub enum RawDecoder {
     Samples(SampleDecoder),
     /// A packet from each message.
     #[cfg(feature = "opus")]
-    Opus(PacketDecoder),
+    Opus(Box<PacketDecoder>),
 }
 
 impl RawDecoder {
@@ -107,7 +107,7 @@ impl RawDecoder {
     pub fn new(encoding: RawEncoding, format: AudioFormat) -> Result<Self, BadAudio> {
         match encoding {
             #[cfg(feature = "opus")]
-            RawEncoding::Opus => PacketDecoder::new(format).map(Self::Opus),
+            RawEncoding::Opus => PacketDecoder::new(format).map(|decoder| Self::Opus(Box::new(decoder))),
             _ => Ok(Self::Samples(SampleDecoder::new(encoding, format.channels))),
         }
     }

@@ -88,8 +88,7 @@ pub async fn serve(app: Arc<App>, request: Request, http: HttpRequest<Body>) -> 
     let seat = Arc::new(app.pool.seat(Class::Background, INBOX_MS, recognition));
     let framing = params.settings.raw.map(|(encoding, format)| Framing::new(encoding, format));
     let feed = Feed::new(seat, framing).map_err(|error| ApiError::internal(error.to_string()))?;
-    let ((), (channels, summary)) =
-        tokio::try_join!(receive(&app, http.into_body(), &feed), collect(outputs, &place))?;
+    let ((), (channels, summary)) = tokio::try_join!(receive(&app, http.into_body(), &feed), collect(outputs, &place))?;
     drop(place);
     info!(audio = summary.duration.as_secs_f32(), seconds = began.elapsed().as_secs_f32(), "recognized");
 
@@ -155,10 +154,7 @@ struct Channel {
 }
 
 /// Gathers the words of each channel until all is recognized.
-async fn collect(
-    mut outputs: UnboundedReceiver<Output>,
-    place: &Place,
-) -> Result<(Vec<Channel>, Summary), ApiError> {
+async fn collect(mut outputs: UnboundedReceiver<Output>, place: &Place) -> Result<(Vec<Channel>, Summary), ApiError> {
     let mut channels: Vec<Channel> = Vec::new();
     while let Some(output) = outputs.recv().await {
         match output {

@@ -416,7 +416,10 @@ async fn phrases_can_be_expected_in_mid_stream() {
     });
     client.text(&many.to_string()).await;
     let failure = client.next().await.unwrap();
-    assert_eq!((&failure["type"], &failure["code"]), (&"ConfigureFailure".into(), &"CONFIGURE_KEYTERMS_REFUSED".into()));
+    assert_eq!(
+        (&failure["type"], &failure["code"]),
+        (&"ConfigureFailure".into(), &"CONFIGURE_KEYTERMS_REFUSED".into())
+    );
     // Set and taken back.
     client.text(r#"{"type":"Configure","keyterms":["mister quilter"]}"#).await;
     client.text(r#"{"type":"Configure","keyterms":[]}"#).await;

@@ -164,8 +164,8 @@ async fn opus_files_are_transcribed() {
         assert_eq!(words(&named, 0), words(&plain, 0));
     }
     // What a browser records as it goes, which has no length.
-    let file = std::fs::read(clip_path("formats/speech.webm")).unwrap();
-    let recorded = server.post("", "Content-Type: audio/webm;codecs=opus\r\n", &file).await.json();
+    let webm = std::fs::read(clip_path("formats/speech.webm")).unwrap();
+    let recorded = server.post("", "Content-Type: audio/webm;codecs=opus\r\n", &webm).await.json();
     assert!(!words(&recorded, 0).is_empty() && recorded["metadata"]["warnings"].is_null(), "{recorded}");
 
     // Packets have no boundaries in a body.
