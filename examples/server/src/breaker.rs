@@ -110,7 +110,7 @@ mod tests {
         let mut breaker = Breaker::default();
         let start = Instant::now();
         for i in 0..100 {
-            breaker.failed(start + WINDOW / 4 * i);
+            breaker.failed(start + WINDOW / 3 * i);
             assert!(!breaker.is_open());
         }
     }

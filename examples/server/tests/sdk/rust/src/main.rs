@@ -14,7 +14,6 @@ use deepgram::{
         stream_response::StreamResponse,
     },
 };
-use futures::StreamExt;
 use serde_json::{Value, json};
 
 /// Bytes of a message, and of the header of the file, which is no audio here.
@@ -46,7 +45,7 @@ async fn live(client: &Deepgram, path: &str) -> Result<Value, Failure> {
         .vad_events(true)
         .handle()
         .await?;
-    let request_id = handle.request_id().to_string();
+    let request_id = handle.request_id().map(|id| id.to_string());
     let file = tokio::fs::read(path).await?;
     for part in file[HEADER_BYTES..].chunks(MESSAGE_BYTES) {
         handle.send_data(part.to_vec()).await?;
