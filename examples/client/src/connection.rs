@@ -9,10 +9,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_tungstenite::{
-    Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
+    MaybeTlsStream, WebSocketStream,
     tungstenite::{
         self, Message,
         client::IntoClientRequest,
+        handshake::client::{Request, Response as Answer},
         http::{HeaderValue, Response, header},
     },
 };
@@ -23,6 +24,13 @@ use crate::{
 };
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// What `wss://` addresses are reached with.
+#[cfg(feature = "tls")]
+type Connector = tokio_tungstenite::Connector;
+#[cfg(not(feature = "tls"))]
+#[derive(Clone)]
+enum Connector {}
 
 /// Audio per message, on a link that keeps up and on one that does not.
 const MESSAGE: Duration = Duration::from_millis(100);
@@ -60,6 +68,17 @@ pub(crate) async fn run(config: ClientConfig, audio: Receiver<Vec<i16>>, events:
     };
     if let Some(last) = session.connect_until_done().await {
         let _ = session.events.send(last);
+    }
+}
+
+/// Opens a connection, on which messages leave when they are written.
+async fn connect(request: Request, connector: Option<Connector>) -> Result<(Socket, Answer), tungstenite::Error> {
+    #[cfg(feature = "tls")]
+    return tokio_tungstenite::connect_async_tls_with_config(request, None, true, connector).await;
+    #[cfg(not(feature = "tls"))]
+    {
+        let _ = connector;
+        tokio_tungstenite::connect_async_with_config(request, None, true).await
     }
 }
 
@@ -206,8 +225,7 @@ impl Session {
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
         let silence = self.config.silence;
-        // Messages are to leave when they are written.
-        let opening = timeout(silence, connect_async_tls_with_config(request, None, true, self.connector.clone()));
+        let opening = timeout(silence, connect(request, self.connector.clone()));
         tokio::pin!(opening);
         loop {
             tokio::select! {
