@@ -5,6 +5,8 @@
 
 pub mod convert;
 pub mod formats;
+#[cfg(feature = "opus")]
+pub mod opus;
 pub mod resample;
 pub mod ring;
 

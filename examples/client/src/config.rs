@@ -5,8 +5,11 @@ use std::time::Duration;
 /// Settings of a client.
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// `ws://HOST:PORT`, without a path.
+    /// `ws://HOST:PORT` or `wss://HOST:PORT`, without a path.
     pub server: String,
+    /// Certificates in PEM to trust beside the well-known ones: that of a box that signs its own.
+    #[cfg(feature = "tls")]
+    pub ca: Option<Vec<u8>>,
     /// Sent as `Authorization: Token …`.
     pub token: Option<String>,
     /// Sample rate of the audio.
@@ -30,6 +33,8 @@ impl ClientConfig {
     pub fn new(server: impl Into<String>) -> Self {
         Self {
             server: server.into(),
+            #[cfg(feature = "tls")]
+            ca: None,
             token: None,
             rate_hz: 16_000,
             channels: 1,

@@ -9,10 +9,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    MaybeTlsStream, WebSocketStream,
     tungstenite::{
         self, Message,
         client::IntoClientRequest,
+        handshake::client::{Request, Response as Answer},
         http::{HeaderValue, Response, header},
     },
 };
@@ -23,6 +24,13 @@ use crate::{
 };
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// What `wss://` addresses are reached with.
+#[cfg(feature = "tls")]
+type Connector = tokio_tungstenite::Connector;
+#[cfg(not(feature = "tls"))]
+#[derive(Clone)]
+enum Connector {}
 
 /// Audio per message, on a link that keeps up and on one that does not.
 const MESSAGE: Duration = Duration::from_millis(100);
@@ -39,6 +47,13 @@ const UNCOVERED: u64 = 4;
 
 /// Runs until all is recognized, the server refuses, or the host has gone.
 pub(crate) async fn run(config: ClientConfig, audio: Receiver<Vec<i16>>, events: UnboundedSender<ClientEvent>) {
+    let connector = match connector(&config) {
+        Ok(connector) => connector,
+        Err(why) => {
+            let _ = events.send(ClientEvent::Refused(why));
+            return;
+        }
+    };
     let keep = config.frames(config.keep).max(1) as usize;
     let mut session = Session {
         replay: Replay::new(config.channels.into(), keep),
@@ -47,12 +62,60 @@ pub(crate) async fn run(config: ClientConfig, audio: Receiver<Vec<i16>>, events:
         ended: false,
         counters: Counters::default(),
         config,
+        connector,
         audio,
         events,
     };
     if let Some(last) = session.connect_until_done().await {
         let _ = session.events.send(last);
     }
+}
+
+/// Opens a connection, on which messages leave when they are written.
+async fn connect(request: Request, connector: Option<Connector>) -> Result<(Socket, Answer), tungstenite::Error> {
+    #[cfg(feature = "tls")]
+    return tokio_tungstenite::connect_async_tls_with_config(request, None, true, connector).await;
+    #[cfg(not(feature = "tls"))]
+    {
+        let _ = connector;
+        tokio_tungstenite::connect_async_with_config(request, None, true).await
+    }
+}
+
+/// How to reach `wss://` addresses.
+#[cfg(feature = "tls")]
+fn connector(config: &ClientConfig) -> Result<Option<Connector>, String> {
+    use rustls::pki_types::{CertificateDer, pem::PemObject};
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    for certificate in CertificateDer::pem_slice_iter(config.ca.as_deref().unwrap_or_default()) {
+        let certificate = certificate.map_err(|error| format!("the certificates to trust: {error}"))?;
+        roots.add(certificate).map_err(|error| format!("the certificates to trust: {error}"))?;
+    }
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Ok(Some(Connector::Rustls(std::sync::Arc::new(tls))))
+}
+
+#[cfg(not(feature = "tls"))]
+fn connector(_: &ClientConfig) -> Result<Option<Connector>, String> {
+    Ok(None)
+}
+
+/// Whether a server's certificate is not to be trusted, which waiting does not change.
+fn is_distrust(error: &tungstenite::Error) -> bool {
+    let tungstenite::Error::Io(error) = error else {
+        return matches!(error, tungstenite::Error::Tls(_));
+    };
+    #[cfg(feature = "tls")]
+    if let Some(error) = error.get_ref().and_then(|error| error.downcast_ref::<rustls::Error>()) {
+        return matches!(error, rustls::Error::InvalidCertificate(_));
+    }
+    let _ = error;
+    false
 }
 
 /// Why a connection is over.
@@ -75,6 +138,7 @@ enum Failure {
 
 struct Session {
     config: ClientConfig,
+    connector: Option<Connector>,
     audio: Receiver<Vec<i16>>,
     events: UnboundedSender<ClientEvent>,
     replay: Replay,
@@ -161,7 +225,7 @@ impl Session {
             request.headers_mut().insert(header::AUTHORIZATION, value);
         }
         let silence = self.config.silence;
-        let opening = timeout(silence, connect_async(request));
+        let opening = timeout(silence, connect(request, self.connector.clone()));
         tokio::pin!(opening);
         loop {
             tokio::select! {
@@ -169,6 +233,7 @@ impl Session {
                     Ok(Ok((socket, _))) => Ok(socket),
                     Ok(Err(tungstenite::Error::Http(response))) => Err(refusal(&response)),
                     Ok(Err(tungstenite::Error::Url(error))) => Err(Failure::Never(error.to_string())),
+                    Ok(Err(error)) if is_distrust(&error) => Err(Failure::Never(error.to_string())),
                     Ok(Err(_)) | Err(_) => Err(Failure::Later(Duration::ZERO)),
                 },
                 block = self.audio.recv(), if !self.ended => match block {

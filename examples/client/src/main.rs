@@ -21,13 +21,17 @@ use linnet_client::{Client, ClientConfig, ClientEvent};
     after_help = "Examples:\n  linnet-client ws://box:8080 talk.flac\n  arecord -q -f S16_LE -r 16000 -c 1 -t wav | linnet-client ws://box:8080 -"
 )]
 struct Args {
-    /// The server: ws://HOST:PORT
+    /// The server: ws://HOST:PORT or wss://HOST:PORT
     server: String,
     /// A WAV, FLAC, MP3 or Ogg Vorbis file, or - for standard input.
     file: PathBuf,
     /// Token for the server; better in the environment variable LINNET_TOKEN, which others can't see.
     #[arg(long)]
     token: Option<String>,
+    /// Certificate to trust, in PEM: that of a server that signs its own.
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     /// More parameters of the request.
     #[arg(long, default_value = "", value_name = "NAME=VALUE&…")]
     query: String,
@@ -66,6 +70,10 @@ async fn run(args: Args) -> Result<(), Box<dyn std::error::Error>> {
     config.channels = u16::try_from(file.channels())?;
     config.query = args.query;
     config.token = args.token.or_else(|| std::env::var("LINNET_TOKEN").ok());
+    #[cfg(feature = "tls")]
+    {
+        config.ca = args.ca.as_ref().map(std::fs::read).transpose()?;
+    }
     let values_per_second = f64::from(config.rate_hz) * f64::from(config.channels);
     // Decoding may wait for standard input.
     std::thread::spawn(move || {

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::{interval, sleep, timeout},
 };
 use tokio_tungstenite::{accept_async, tungstenite::Message};
 
@@ -139,7 +139,7 @@ enum Fault {
 }
 
 /// Longer than the client waits.
-const FOREVER: Duration = Duration::from_secs(3);
+const FOREVER: Duration = Duration::from_secs(1);
 
 async fn forward(client: TcpStream, server: SocketAddr, fault: Fault) {
     let (up, down, dribble) = match fault {
@@ -207,9 +207,15 @@ async fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Sends blocks to a server until all is recognized.
-async fn stream(config: ClientConfig, blocks: Vec<i16>, pace: Duration) -> (Vec<Words>, Counters, usize) {
+/// Sends blocks to a server until all is recognized, at a pace for as long as `paced` says.
+async fn stream(
+    config: ClientConfig,
+    blocks: Vec<i16>,
+    pace: Duration,
+    paced: impl Fn() -> bool,
+) -> (Vec<Words>, Counters, usize) {
     let mut client = Client::start(config);
+    let mut due = interval(pace);
     let mut finals: Vec<Words> = Vec::new();
     let (mut interims, mut next) = (0, 0);
     loop {
@@ -222,7 +228,10 @@ async fn stream(config: ClientConfig, blocks: Vec<i16>, pace: Duration) -> (Vec<
                 ClientEvent::Refused(why) => panic!("{why}"),
                 _ => {}
             },
-            () = sleep(pace), if next < blocks.len() => {
+            _ = due.tick(), if next < blocks.len() => {
+                if !paced() {
+                    due = interval(Duration::from_millis(1));
+                }
                 client.push(vec![blocks[next]; BLOCK]).await.unwrap();
                 next += 1;
                 if next == blocks.len() {
@@ -253,7 +262,8 @@ async fn two_hundred_faults_lose_and_double_nothing() {
     tokio::spawn(oracle(listener));
     let blocks = conversation(2500);
 
-    let (uninterrupted, counters, _) = stream(impatient(server), blocks.clone(), Duration::ZERO).await;
+    let patient = ClientConfig::new(format!("ws://{server}"));
+    let (uninterrupted, counters, _) = stream(patient, blocks.clone(), Duration::from_millis(1), || true).await;
     assert_eq!(counters.connections, 1);
     let expected: Vec<String> = blocks.iter().filter(|&&word| word != 0).map(i16::to_string).collect();
     assert_eq!(text(&uninterrupted), expected.join(" "));
@@ -261,9 +271,12 @@ async fn two_hundred_faults_lose_and_double_nothing() {
     let (listener, proxy) = listen().await;
     let faults = Arc::new(AtomicUsize::new(0));
     tokio::spawn(harmful_proxy(listener, server, faults.clone(), FAULTS, 11));
-    let config = ClientConfig { keep: Duration::from_secs(600), ..impatient(proxy) };
+    let silence = Duration::from_millis(200);
+    let config = ClientConfig { keep: Duration::from_secs(600), silence, ..impatient(proxy) };
     // Slowly enough that the conversation outlasts the faults.
-    let streaming = stream(config, blocks.clone(), Duration::from_millis(20));
+    let met = faults.clone();
+    let streaming =
+        stream(config, blocks.clone(), Duration::from_millis(10), move || met.load(Ordering::Relaxed) < FAULTS);
     let (finals, counters, interims) = timeout(Duration::from_secs(300), streaming).await.expect("it ends");
     println!("{counters:?}, {interims} interims, {} faults", faults.load(Ordering::Relaxed));
     assert_eq!(faults.load(Ordering::Relaxed), FAULTS, "all faults were met");
@@ -361,4 +374,36 @@ async fn a_server_that_refuses_is_not_asked_again() {
         }
     }
     assert!(faults.load(Ordering::Relaxed) > 0 && covered > Duration::from_secs(4), "{covered:?}");
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn a_server_with_its_own_certificate_is_trusted_when_told_to() {
+    use linnet_server::{Config, Server, tls::TlsFiles};
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let files = TlsFiles { certificates: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+    std::fs::write(&files.certificates, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/linnet-en.linnet");
+    let config = Config { max_streams: Some(2), tls: Some(files), ..Config::default() };
+    let engine = linnet::Engine::open(model).unwrap();
+    let server = Server::bind("127.0.0.1:0".parse().unwrap(), engine, config).await.unwrap();
+    let url = format!("wss://localhost:{}", server.local_addr().unwrap().port());
+    tokio::spawn(server.run(std::future::pending()));
+
+    let last = async |ca: Option<String>| {
+        let mut client = Client::start(ClientConfig { ca: ca.map(String::into_bytes), ..ClientConfig::new(&url) });
+        let _ = client.push(vec![0; 16_000]).await;
+        client.finish();
+        let mut last = None;
+        while let Some(event) = timeout(Duration::from_secs(20), client.event()).await.unwrap() {
+            last = Some(event);
+        }
+        last.unwrap()
+    };
+    let finished = last(Some(made.cert.pem())).await;
+    assert!(matches!(finished, ClientEvent::Finished(Counters { connections: 1, .. })), "{finished:?}");
+    let refused = last(None).await;
+    assert!(matches!(&refused, ClientEvent::Refused(why) if why.contains("certificate")), "{refused:?}");
 }

@@ -3,12 +3,15 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::Notify;
 
-use crate::auth::Client;
+use crate::{
+    auth::Client,
+    breaker::{Breaker, PAUSE},
+};
 
 /// Streams wait so long for an inference thread when it is time to let no more in.
 pub const LONGEST_DELAY: Duration = Duration::from_millis(150);
@@ -27,19 +30,31 @@ pub enum Refusal {
     #[error("{0} recordings are being recognized, which is as many as this server takes at once")]
     Recordings(usize),
     /// The token's own limit.
-    #[error("the token {name:?} has its {limit} live streams open")]
+    #[error("the token {name:?} has its {limit} {what} open")]
     Client {
         /// The token's name.
         name: String,
         /// Its limit.
         limit: usize,
+        /// Of what.
+        what: &'static str,
     },
+    /// Recognition failed again and again.
+    #[error("recognition on this server fails")]
+    Broken,
     /// Streams that are in already wait too long.
     #[error("this server is behind with the streams that it has")]
     Behind,
     /// The server is about to stop.
     #[error("this server is stopping")]
     Stopping,
+}
+
+impl Refusal {
+    /// When it is worth another try.
+    pub fn retry_after(&self) -> Duration {
+        if *self == Self::Broken { PAUSE } else { RETRY_AFTER }
+    }
 }
 
 /// Counts what is in.
@@ -55,8 +70,16 @@ pub struct Admission {
 struct Counts {
     streams: usize,
     recordings: usize,
-    clients: HashMap<String, usize>,
+    clients: HashMap<String, Used>,
+    breaker: Breaker,
     stopping: bool,
+}
+
+/// What a token uses.
+#[derive(Debug, Default)]
+struct Used {
+    streams: usize,
+    recordings: usize,
 }
 
 /// A place that is taken until this is dropped.
@@ -89,13 +112,18 @@ impl Admission {
             return Err(Refusal::Behind);
         }
         if let Some(client) = client {
-            let open = counts.clients.entry(client.name.clone()).or_default();
+            let used = counts.clients.get(&client.name).map_or(0, |used| used.streams);
             if let Some(limit) = client.max_streams
-                && *open >= limit
+                && used >= limit
             {
-                return Err(Refusal::Client { name: client.name.clone(), limit });
+                return Err(Refusal::Client { name: client.name.clone(), limit, what: "live streams" });
             }
-            *open += 1;
+        }
+        if !counts.breaker.lets_through(Instant::now()) {
+            return Err(Refusal::Broken);
+        }
+        if let Some(client) = client {
+            counts.clients.entry(client.name.clone()).or_default().streams += 1;
         }
         counts.streams += 1;
         Ok(Place { admission: self.clone(), live: true, client: client.map(|client| client.name.clone()) })
@@ -105,7 +133,7 @@ impl Admission {
     ///
     /// # Errors
     /// [`Refusal`] when there is none.
-    pub fn recording(self: &Arc<Self>) -> Result<Place, Refusal> {
+    pub fn recording(self: &Arc<Self>, client: Option<&Client>) -> Result<Place, Refusal> {
         let mut counts = self.counts();
         if counts.stopping {
             return Err(Refusal::Stopping);
@@ -113,8 +141,27 @@ impl Admission {
         if counts.recordings >= self.max_recordings {
             return Err(Refusal::Recordings(self.max_recordings));
         }
+        if let Some(client) = client {
+            let used = counts.clients.get(&client.name).map_or(0, |used| used.recordings);
+            if let Some(limit) = client.max_recordings
+                && used >= limit
+            {
+                return Err(Refusal::Client { name: client.name.clone(), limit, what: "recordings" });
+            }
+        }
+        if !counts.breaker.lets_through(Instant::now()) {
+            return Err(Refusal::Broken);
+        }
+        if let Some(client) = client {
+            counts.clients.entry(client.name.clone()).or_default().recordings += 1;
+        }
         counts.recordings += 1;
-        Ok(Place { admission: self.clone(), live: false, client: None })
+        Ok(Place { admission: self.clone(), live: false, client: client.map(|client| client.name.clone()) })
+    }
+
+    /// Whether recognition fails again and again, so that nothing but a try is let in.
+    pub fn is_broken(&self) -> bool {
+        self.counts().breaker.is_open()
     }
 
     /// Lets nothing more in.
@@ -156,6 +203,14 @@ impl Admission {
     }
 }
 
+impl Place {
+    /// Tells how the recognition in this place ended: well, or by a defect of the server.
+    pub fn ended(&self, well: bool) {
+        let breaker = &mut self.admission.counts().breaker;
+        if well { breaker.succeeded() } else { breaker.failed(Instant::now()) }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.admission.counts();
@@ -165,9 +220,13 @@ impl Drop for Place {
             counts.recordings -= 1;
         }
         if let Some(client) = &self.client
-            && let Some(open) = counts.clients.get_mut(client)
+            && let Some(used) = counts.clients.get_mut(client)
         {
-            *open -= 1;
+            if self.live {
+                used.streams -= 1;
+            } else {
+                used.recordings -= 1;
+            }
         }
         drop(counts);
         self.admission.left.notify_waiters();
@@ -186,8 +245,8 @@ mod tests {
         assert_eq!(admission.stream(None, Duration::ZERO).unwrap_err(), Refusal::Streams(2));
         drop(first);
         let third = admission.stream(None, Duration::ZERO).unwrap();
-        let recording = admission.recording().unwrap();
-        assert_eq!(admission.recording().unwrap_err(), Refusal::Recordings(1));
+        let recording = admission.recording(None).unwrap();
+        assert_eq!(admission.recording(None).unwrap_err(), Refusal::Recordings(1));
         assert_eq!(admission.count(), (2, 1));
         drop((second, third, recording));
         assert_eq!(admission.count(), (0, 0));
@@ -195,15 +254,34 @@ mod tests {
 
     #[test]
     fn a_token_has_its_own_limit() {
-        let admission = Admission::new(10, 1);
-        let client = Client { name: "kiosk".into(), max_streams: Some(1) };
-        let other = Client { name: "office".into(), max_streams: None };
+        let admission = Admission::new(10, 10);
+        let client = Client { name: "kiosk".into(), max_streams: Some(1), max_recordings: Some(1) };
+        let other = Client { name: "office".into(), max_streams: None, max_recordings: None };
         let place = admission.stream(Some(&client), Duration::ZERO).unwrap();
         let refused = admission.stream(Some(&client), Duration::ZERO).unwrap_err();
-        assert_eq!(refused, Refusal::Client { name: "kiosk".into(), limit: 1 });
+        assert_eq!(refused, Refusal::Client { name: "kiosk".into(), limit: 1, what: "live streams" });
         admission.stream(Some(&other), Duration::ZERO).unwrap();
-        drop(place);
+        let recording = admission.recording(Some(&client)).unwrap();
+        let refused = admission.recording(Some(&client)).unwrap_err();
+        assert_eq!(refused.to_string(), "the token \"kiosk\" has its 1 recordings open");
+        admission.recording(Some(&other)).unwrap();
+        drop((place, recording));
         admission.stream(Some(&client), Duration::ZERO).unwrap();
+        admission.recording(Some(&client)).unwrap();
+    }
+
+    #[test]
+    fn what_fails_again_and_again_is_refused() {
+        let admission = Admission::new(10, 10);
+        for _ in 0..5 {
+            assert!(!admission.is_broken());
+            admission.stream(None, Duration::ZERO).unwrap().ended(false);
+        }
+        assert!(admission.is_broken());
+        assert_eq!(admission.stream(None, Duration::ZERO).unwrap_err(), Refusal::Broken);
+        assert_eq!(admission.recording(None).unwrap_err(), Refusal::Broken);
+        assert_eq!(Refusal::Broken.retry_after(), PAUSE);
+        assert_eq!(admission.count(), (0, 0));
     }
 
     #[test]
@@ -215,7 +293,7 @@ mod tests {
         drop(first);
         admission.stop();
         assert_eq!(admission.stream(None, Duration::ZERO).unwrap_err(), Refusal::Stopping);
-        assert_eq!(admission.recording().unwrap_err(), Refusal::Stopping);
+        assert_eq!(admission.recording(None).unwrap_err(), Refusal::Stopping);
     }
 
     #[tokio::test]

@@ -1,12 +1,18 @@
 //! The arguments of the command line.
 
-use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, time::Duration};
-
-use clap::{Parser, Subcommand, value_parser};
-use linnet_server::{
-    Config,
-    auth::{TokenFileError, Tokens},
+use std::{
+    fs,
+    io::IsTerminal,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
 };
+
+use bytes::Bytes;
+use clap::{Parser, Subcommand, value_parser};
+#[cfg(feature = "tls")]
+use linnet_server::tls::TlsFiles;
+use linnet_server::{Config, auth::Tokens, canary::Canary};
 use tracing_subscriber::EnvFilter;
 
 /// Speech recognition as a server, in the shapes of Deepgram's v1 API: GET (WebSocket) and POST /v1/listen.
@@ -22,12 +28,26 @@ pub struct Args {
     /// Model to use instead of the built-in English one.
     #[arg(long, value_name = "PATH")]
     pub model: Option<PathBuf>,
-    /// File of those who may connect, with lines NAME SHA256 [STREAMS]; see `new-token`.
+    /// File of those who may connect, with lines NAME SHA256 [STREAMS [RECORDINGS]]; see `new-token`.
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
     /// Serve everybody, on an address that other machines reach, without tokens.
     #[arg(long, conflicts_with = "tokens")]
     allow_open: bool,
+    /// Serve over TLS with this certificate (and those that lead to its root), in PEM; read again when it changes.
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, in PEM.
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Recognize a known recording each so many seconds, and tell its word error rate in /metrics; 0 for never.
+    #[arg(long, value_name = "S", default_value = "300")]
+    canary_s: u32,
+    /// Another recording for that, with what is said in it in a text file of the same name.
+    #[arg(long, value_name = "FILE")]
+    canary: Option<PathBuf>,
     /// Inference threads [default: one for each core].
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
@@ -65,8 +85,8 @@ impl Args {
     /// The settings of the server.
     ///
     /// # Errors
-    /// When the token file can't be used.
-    pub fn config(&self) -> Result<Config, TokenFileError> {
+    /// When the token file or the canary can't be used.
+    pub fn config(&self) -> Result<Config, Box<dyn std::error::Error>> {
         let mut config = Config {
             tokens: self.tokens.as_deref().map(Tokens::read).transpose()?,
             allow_open: self.allow_open,
@@ -76,6 +96,14 @@ impl Args {
             drain_timeout: Duration::from_secs(self.drain_s.into()),
             ..Config::default()
         };
+        #[cfg(feature = "tls")]
+        {
+            let files = self.tls_cert.clone().zip(self.tls_key.clone());
+            config.tls = files.map(|(certificates, key)| TlsFiles { certificates, key });
+        }
+        if self.canary_s > 0 {
+            config.canary = Some(self.canary()?);
+        }
         if let Some(workers) = self.workers {
             config.workers = workers.into();
         }
@@ -85,6 +113,22 @@ impl Args {
         Ok(config)
     }
 }
+
+impl Args {
+    fn canary(&self) -> Result<Canary, Box<dyn std::error::Error>> {
+        let every = Duration::from_secs(self.canary_s.into());
+        let Some(path) = &self.canary else {
+            return Ok(Canary { audio: Bytes::from_static(CANARY), text: CANARY_TEXT.into(), every });
+        };
+        let read = |path: &Path| fs::read(path).map_err(|error| format!("the canary {}: {error}", path.display()));
+        let text = String::from_utf8(read(&path.with_extension("txt"))?)?;
+        Ok(Canary { audio: read(path)?.into(), text, every })
+    }
+}
+
+/// The canary that is built in.
+const CANARY: &[u8] = include_bytes!("../../../engine/tests/data/speech/sample-002910.ogg");
+const CANARY_TEXT: &str = "what was the reason for the increase";
 
 /// Logs to standard error what the environment variable RUST_LOG lets through: by default what an operator wants to
 /// know, and never what was said.
@@ -109,5 +153,10 @@ mod tests {
         let args = Args::parse_from(["linnet-server", "--max-streams", "3", "--drain-s", "1"]);
         let config = args.config().unwrap();
         assert_eq!((config.max_streams, config.drain_timeout), (Some(3), Duration::from_secs(1)));
+        assert_eq!(config.canary.unwrap().every, Duration::from_secs(300));
+        assert!(Args::parse_from(["linnet-server", "--canary-s", "0"]).config().unwrap().canary.is_none());
+        assert!(Args::parse_from(["linnet-server", "--canary", "/no/such.ogg"]).config().is_err());
+        #[cfg(feature = "tls")]
+        assert!(Args::try_parse_from(["linnet-server", "--tls-cert", "x"]).is_err(), "a key is needed");
     }
 }

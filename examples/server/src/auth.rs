@@ -22,8 +22,10 @@ pub enum TokenFileError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// A line is not of the form `NAME SHA256 [STREAMS]`.
-    #[error("{path}, line {line}: expected NAME SHA256 [STREAMS]; make lines with `linnet-server new-token NAME`")]
+    /// A line is not of the form `NAME SHA256 [STREAMS [RECORDINGS]]`.
+    #[error(
+        "{path}, line {line}: expected NAME SHA256 [STREAMS [RECORDINGS]]; make lines with `linnet-server new-token NAME`"
+    )]
     Line {
         /// The file.
         path: String,
@@ -55,6 +57,8 @@ pub struct Client {
     pub name: String,
     /// Most live streams at once; `None` for no limit of its own.
     pub max_streams: Option<usize>,
+    /// Most recordings at once; `None` for no limit of its own.
+    pub max_recordings: Option<usize>,
 }
 
 /// The tokens of a file.
@@ -68,7 +72,7 @@ impl fmt::Debug for Tokens {
 }
 
 impl Tokens {
-    /// Reads a file of lines `NAME SHA256 [STREAMS]`; empty lines and those that start with `#` are comments.
+    /// Reads a file of lines `NAME SHA256 [STREAMS [RECORDINGS]]`; empty lines and those that start with `#` are comments.
     ///
     /// # Errors
     /// [`TokenFileError`] when it can't be read or understood.
@@ -89,19 +93,19 @@ impl Tokens {
                 continue;
             }
             let fields: Vec<_> = text.split_whitespace().collect();
-            let (name, hash, streams) = match fields[..] {
-                [name, hash] => (name, hash, None),
-                [name, hash, streams] => (name, hash, Some(streams)),
+            let (name, hash, limits) = match fields[..] {
+                [name, hash, ref limits @ ..] if limits.len() <= 2 => (name, hash, limits),
                 _ => return Err(TokenFileError::Line { path, line }),
             };
-            let streams = streams.map(str::parse).transpose().ok();
-            let (Some(hash), Some(max_streams)) = (from_hex(hash), streams) else {
+            let limits = limits.iter().map(|limit| limit.parse().ok()).collect::<Option<Vec<usize>>>();
+            let (Some(hash), Some(limits)) = (from_hex(hash), limits) else {
                 return Err(TokenFileError::Line { path, line });
             };
+            let (max_streams, max_recordings) = (limits.first().copied(), limits.get(1).copied());
             if !names.insert(name) {
                 return Err(TokenFileError::Twice { path, line, name: name.into() });
             }
-            tokens.push((Client { name: name.into(), max_streams }, hash));
+            tokens.push((Client { name: name.into(), max_streams, max_recordings }, hash));
         }
         if tokens.is_empty() { Err(TokenFileError::Empty { path }) } else { Ok(Self(tokens)) }
     }
@@ -164,9 +168,13 @@ mod tests {
     fn tokens_are_found_by_what_hashes_to_their_line() {
         let (token, line) = new_token("kiosk");
         let (other, other_line) = new_token("office");
-        let tokens = Tokens::parse(&format!("# ours\n\n{line}\n{other_line} 3\n"), "tokens").unwrap();
-        assert_eq!(tokens.client(&token), Some(&Client { name: "kiosk".into(), max_streams: None }));
-        assert_eq!(tokens.client(&other), Some(&Client { name: "office".into(), max_streams: Some(3) }));
+        let tokens = Tokens::parse(&format!("# ours\n\n{line}\n{other_line} 3 0\n"), "tokens").unwrap();
+        assert_eq!(
+            tokens.client(&token),
+            Some(&Client { name: "kiosk".into(), max_streams: None, max_recordings: None })
+        );
+        let office = Client { name: "office".into(), max_streams: Some(3), max_recordings: Some(0) };
+        assert_eq!(tokens.client(&other), Some(&office));
         for wrong in ["", "kiosk", &token[1..], &line, &new_token("kiosk").0] {
             assert_eq!(tokens.client(wrong), None);
         }
@@ -182,7 +190,8 @@ mod tests {
             ("# x\nname zz", "line 2"),
             (&format!("name {hash} many"), "line 1"),
             (&format!("name {hash}\nname {hash}"), "line 2"),
-            (&format!("name {hash} 1 2"), "line 1"),
+            (&format!("name {hash} 1 2 3"), "line 1"),
+            (&format!("name {hash} 1 -2"), "line 1"),
             ("# nothing", "no token"),
         ] {
             let error = Tokens::parse(text, "tokens").unwrap_err().to_string();

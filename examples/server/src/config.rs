@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::auth::Tokens;
+#[cfg(feature = "tls")]
+use crate::tls::TlsFiles;
+use crate::{auth::Tokens, canary::Canary};
 
 /// Settings of a server.
 #[derive(Clone, Debug)]
@@ -11,6 +13,11 @@ pub struct Config {
     pub tokens: Option<Tokens>,
     /// Serve without tokens on an address that other machines reach.
     pub allow_open: bool,
+    /// Serve over TLS with this certificate; `None` for plain connections.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsFiles>,
+    /// Recognize a recording with known words now and then.
+    pub canary: Option<Canary>,
     /// Inference threads.
     pub workers: usize,
     /// Most live streams; `None` measures the model at the start and takes what the threads can do.
@@ -41,6 +48,9 @@ impl Default for Config {
         Self {
             tokens: None,
             allow_open: false,
+            #[cfg(feature = "tls")]
+            tls: None,
+            canary: None,
             workers: cores,
             max_streams: None,
             max_recordings: 2 * cores,

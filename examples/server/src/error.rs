@@ -8,10 +8,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use crate::{
-    admission::{RETRY_AFTER, Refusal},
-    listen::params::ParamError,
-};
+use crate::{admission::Refusal, listen::params::ParamError};
 
 /// Header with the identifier of a request; clients refuse answers without it.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("dg-request-id");
@@ -118,11 +115,11 @@ impl From<ParamError> for ApiError {
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
         let (status, code) = match refusal {
-            Refusal::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
+            Refusal::Stopping | Refusal::Broken => (StatusCode::SERVICE_UNAVAILABLE, "SERVICE_UNAVAILABLE"),
             _ => (StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_REQUESTS"),
         };
-        let seconds = RETRY_AFTER.as_secs();
-        let message = format!("{refusal}; try again in {seconds} s");
-        Self { retry_after: Some(RETRY_AFTER), ..Self::new(status, code, message) }
+        let after = refusal.retry_after();
+        let message = format!("{refusal}; try again in {} s", after.as_secs());
+        Self { retry_after: Some(after), ..Self::new(status, code, message) }
     }
 }

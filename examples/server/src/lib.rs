@@ -8,6 +8,8 @@
 pub mod admission;
 pub mod audio;
 pub mod auth;
+pub mod breaker;
+pub mod canary;
 pub mod config;
 pub mod error;
 pub mod listen;
@@ -16,6 +18,8 @@ pub mod pool;
 pub mod recognition;
 pub mod server;
 pub mod telemetry;
+#[cfg(feature = "tls")]
+pub mod tls;
 
 use std::sync::Arc;
 

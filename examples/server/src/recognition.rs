@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use linnet::{
-    AudioFormat, Engine, Event, FormatConfig, Hypothesis, Stream, StreamConfig,
+    AudioFormat, Engine, Event, FormatConfig, Hotword, Hypothesis, Stream, StreamConfig,
     transcript::search::{Hit, Search},
 };
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::{
-    audio::{RawDecoder, RawEncoding},
+    audio::{BadAudio, RawDecoder, RawEncoding},
     pool::{Input, Work},
     telemetry,
 };
@@ -41,6 +41,8 @@ pub enum Command {
     Finalize(Option<usize>),
     /// Write words in another way from now on.
     Format(FormatConfig),
+    /// Expect other phrases from now on.
+    Hotwords(Vec<Hotword>),
     /// End the stream.
     Finish {
         /// SHA-256 of the audio, where it was not pushed as bytes.
@@ -68,7 +70,7 @@ impl Input for Command {
 /// How a connection's audio is recognized.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Layout of samples without a header; `None` for a file, which tells its own.
+    /// Layout of audio without a header; `None` for a file, which tells its own.
     pub raw: Option<(RawEncoding, AudioFormat)>,
     /// Recognize channels on their own.
     pub multichannel: bool,
@@ -171,6 +173,8 @@ pub struct Summary {
     pub digest: [u8; 32],
     /// What could not be decoded.
     pub damage: Option<String>,
+    /// Phrases that can't be expected, and why.
+    pub rejected: Vec<String>,
 }
 
 /// The streams of one connection: one, or one for each channel.
@@ -208,12 +212,11 @@ enum Flush {
 impl Recognition {
     /// Takes no memory to speak of until audio comes.
     pub fn new(engine: Engine, settings: Settings, out: UnboundedSender<Output>) -> Self {
-        let decoder = settings.raw.map(|(encoding, format)| RawDecoder::new(encoding, format.channels));
         Self {
             engine,
             settings,
             out,
-            decoder,
+            decoder: None,
             digest: Sha256::new(),
             lanes: Vec::new(),
             samples: Vec::new(),
@@ -276,16 +279,31 @@ impl Recognition {
         Ok(())
     }
 
+    fn decode(
+        &mut self,
+        encoding: RawEncoding,
+        format: AudioFormat,
+        bytes: &[u8],
+        samples: &mut Vec<f32>,
+    ) -> Result<(), BadAudio> {
+        let decoder = match &mut self.decoder {
+            Some(decoder) => decoder,
+            none => none.insert(RawDecoder::new(encoding, format)?),
+        };
+        decoder.push(bytes, samples)
+    }
+
     fn handle(&mut self, command: Command) -> Result<bool, linnet::Error> {
         match command {
             Command::Bytes { bytes, received, .. } => {
-                let (Some(decoder), Some((_, format))) = (&mut self.decoder, self.settings.raw) else {
-                    return Ok(true);
-                };
+                let Some((encoding, format)) = self.settings.raw else { return Ok(true) };
                 self.digest.update(&bytes);
                 let mut samples = std::mem::take(&mut self.samples);
                 samples.clear();
-                decoder.push(&bytes, &mut samples);
+                if let Err(error) = self.decode(encoding, format, &bytes, &mut samples) {
+                    let _ = self.out.send(Output::BadAudio(error.to_string()));
+                    return Ok(false);
+                }
                 let pushed = self.push(format, &samples, received);
                 self.samples = samples;
                 pushed?;
@@ -298,11 +316,22 @@ impl Recognition {
                 }
                 self.settings.stream.format = format;
             }
+            Command::Hotwords(hotwords) => {
+                let compiled = (!hotwords.is_empty()).then(|| self.engine.hotwords(&hotwords));
+                for lane in &mut self.lanes {
+                    lane.stream.set_hotwords(compiled.clone());
+                }
+                self.settings.stream.hotwords = hotwords;
+            }
             Command::Finish { digest, damage } => {
                 self.finish()?;
                 let duration = self.lanes.iter().map(|lane| lane.stream.position()).max().unwrap_or_default();
                 let digest = digest.unwrap_or_else(|| std::mem::take(&mut self.digest).finalize().into());
-                let summary = Summary { duration, channels: self.lanes.len().max(1), digest, damage };
+                let damage = damage.or_else(|| self.decoder.as_ref().and_then(RawDecoder::damage));
+                let rejected = self.lanes.first().map_or(&[][..], |lane| lane.stream.rejected_hotwords());
+                let rejected =
+                    rejected.iter().map(|hotword| format!("{}: {}", hotword.phrase, hotword.reason)).collect();
+                let summary = Summary { duration, channels: self.lanes.len().max(1), digest, damage, rejected };
                 let _ = self.out.send(Output::Finished(summary));
                 return Ok(false);
             }

@@ -27,6 +27,7 @@ use linnet::{Engine, StreamConfig};
 use metrics_exporter_prometheus::PrometheusHandle;
 use sha2::{Digest, Sha256};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     time::{interval, timeout},
@@ -34,9 +35,12 @@ use tokio::{
 use tracing::{debug, info, warn};
 use uuid::Uuid;
 
+#[cfg(feature = "tls")]
+use crate::tls::{Tls, TlsError};
 use crate::{
     App, Config,
     admission::Admission,
+    canary,
     error::{ApiError, json},
     listen, page,
     pool::Pool,
@@ -72,6 +76,10 @@ pub enum ServerError {
     /// The system has no threads left.
     #[error("cannot start the inference threads: {0}")]
     Threads(std::io::Error),
+    /// The certificate can't be used.
+    #[cfg(feature = "tls")]
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The model does not run.
     #[error("the model does not run: {0}")]
     Model(#[from] linnet::Error),
@@ -85,6 +93,8 @@ pub struct Server {
     connections: Arc<AtomicUsize>,
     stop: watch::Sender<bool>,
     metrics: PrometheusHandle,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
 }
 
 #[derive(Clone)]
@@ -105,6 +115,8 @@ impl Server {
             return Err(ServerError::Open(address));
         }
         let metrics = telemetry::install();
+        #[cfg(feature = "tls")]
+        let tls = config.tls.clone().map(Tls::new).transpose()?;
         let listener = TcpListener::bind(address).await.map_err(|source| ServerError::Bind { address, source })?;
         let real_time_factor = measure(&engine)?;
         let workers = config.workers.max(1);
@@ -120,7 +132,16 @@ impl Server {
         let app = Arc::new(App { config, engine, model_id, pool, admission, stop: stopped, loopback });
         let connections = Arc::new(AtomicUsize::new(0));
         let router = router(Pages { app: app.clone(), connections: connections.clone(), metrics: metrics.clone() });
-        Ok(Self { app, listener, router, connections, stop, metrics })
+        Ok(Self {
+            app,
+            listener,
+            router,
+            connections,
+            stop,
+            metrics,
+            #[cfg(feature = "tls")]
+            tls,
+        })
     }
 
     /// Where it listens.
@@ -140,12 +161,15 @@ impl Server {
         let mut drained = pin!(self.drain());
         let mut draining = false;
         let mut upkeep = interval(Duration::from_secs(5));
+        if let Some(canary) = self.app.config.canary.clone() {
+            tokio::spawn(canary::run(self.app.clone(), canary, closed.clone()));
+        }
         loop {
             tokio::select! {
                 accepted = accept(&self.listener, &places) => match accepted {
                     Ok((socket, place)) => {
                         let guard = Connection::new(&self.connections);
-                        let serving = serve(socket, self.router.clone(), self.app.config.header_timeout, closed.clone());
+                        let serving = self.serve(socket, closed.clone());
                         tokio::spawn(async move {
                             serving.await;
                             drop((guard, place));
@@ -163,7 +187,13 @@ impl Server {
                     draining = true;
                 }
                 () = &mut drained, if draining => break,
-                _ = upkeep.tick() => self.metrics.run_upkeep(),
+                _ = upkeep.tick() => {
+                    self.metrics.run_upkeep();
+                    #[cfg(feature = "tls")]
+                    if let Some(tls) = &self.tls {
+                        tls.refresh();
+                    }
+                }
             }
         }
         // Idle connections are closed, and answers that are under way are sent.
@@ -175,6 +205,25 @@ impl Server {
         })
         .await;
         info!("stopped");
+    }
+
+    /// Serves one connection, over TLS where that is set up.
+    fn serve(&self, socket: TcpStream, closed: watch::Receiver<bool>) -> impl Future<Output = ()> + use<> {
+        let (router, header_timeout) = (self.router.clone(), self.app.config.header_timeout);
+        #[cfg(feature = "tls")]
+        let acceptor = self.tls.as_ref().map(Tls::acceptor);
+        async move {
+            #[cfg(feature = "tls")]
+            if let Some(acceptor) = acceptor {
+                match timeout(header_timeout, acceptor.accept(socket)).await {
+                    Ok(Ok(stream)) => serve(stream, router, header_timeout, closed).await,
+                    Ok(Err(error)) => debug!(%error, "no TLS"),
+                    Err(_) => debug!("no TLS in time"),
+                }
+                return;
+            }
+            serve(socket, router, header_timeout, closed).await;
+        }
     }
 
     /// Waits for the open streams; after the drain timeout tells them to end, and waits on for their last words.
@@ -215,7 +264,12 @@ async fn accept(
     Ok((socket, place))
 }
 
-async fn serve(socket: TcpStream, router: Router, header_timeout: Duration, mut closed: watch::Receiver<bool>) {
+async fn serve(
+    socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    header_timeout: Duration,
+    mut closed: watch::Receiver<bool>,
+) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
@@ -259,10 +313,10 @@ fn not_found() -> Response {
 
 async fn ready(State(pages): State<Pages>) -> Response {
     let (streams, recordings) = pages.app.admission.count();
-    let stopping = pages.app.admission.is_stopping();
-    let status = if stopping { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+    let ready = !pages.app.admission.is_stopping() && !pages.app.admission.is_broken();
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = serde_json::json!({
-        "ready": !stopping,
+        "ready": ready,
         "streams": streams,
         "max_streams": pages.app.admission.max_streams(),
         "recordings": recordings,
@@ -271,10 +325,8 @@ async fn ready(State(pages): State<Pages>) -> Response {
 }
 
 async fn metrics(State(pages): State<Pages>) -> Response {
-    let (streams, recordings) = pages.app.admission.count();
     let connections = pages.connections.load(Ordering::Relaxed);
-    let app = &pages.app;
-    telemetry::state(streams, app.admission.max_streams(), recordings, connections, app.pool.delay());
+    telemetry::state(&pages.app.admission, connections, pages.app.pool.delay());
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], pages.metrics.render()).into_response()
 }
 
@@ -301,8 +353,11 @@ fn measure(engine: &Engine) -> Result<f64, linnet::Error> {
         })
         .collect();
     let mut best = f64::INFINITY;
+    let mut config = StreamConfig::default();
+    // Else the encoder would rest, as noise is no speech.
+    config.gate = false;
     for _ in 0..2 {
-        let mut stream = engine.stream(StreamConfig::default())?;
+        let mut stream = engine.stream(config.clone())?;
         let began = Instant::now();
         for block in noise.chunks(1600) {
             stream.push_f32(block)?;

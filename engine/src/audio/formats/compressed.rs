@@ -1,4 +1,4 @@
-//! FLAC, MP3 and Ogg Vorbis through the symphonia library.
+//! FLAC, MP3 and Ogg Vorbis through the symphonia library; Opus in Ogg and WebM with the feature `opus`.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_VORBIS,
 };
 use symphonia::core::codecs::audio::{AudioCodecId, AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::registry::CodecRegistry;
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
@@ -27,6 +28,9 @@ const MAX_GAP: Duration = Duration::from_secs(600);
 /// are not exact to the sample at the ends.
 const GAP_TOLERANCE: Duration = Duration::from_millis(50);
 
+/// First bytes of a WebM file.
+const EBML: &[u8] = b"\x1a\x45\xdf\xa3";
+
 /// Decodes a file packet by packet.
 pub(super) struct CompressedReader {
     format: Box<dyn FormatReader>,
@@ -36,7 +40,11 @@ pub(super) struct CompressedReader {
     pub(super) channels: usize,
     /// Length in frames, if the container says.
     total_frames: Option<u64>,
+    /// Frames decoded, with those at the start that are not part of the audio.
     frames: u64,
+    /// Frames at the start that only serve to settle the decoder, and how many of them are still to come.
+    settling: u64,
+    skip: u64,
     /// Frames decoded when the current physical stream began; its packets count from there.
     stream_start: u64,
     /// Whether packets are timed in frames.
@@ -62,6 +70,7 @@ impl CompressedReader {
             .map_err(|error| probe_error(error, start))?;
         let track = format.default_track(TrackType::Audio).ok_or(AudioFileError::NotAudio)?;
         let (decoder, rate_hz, channels) = open_track(track)?;
+        let settling = settling_frames(track);
         Ok(Self {
             track_id: track.id,
             rate_hz,
@@ -71,6 +80,8 @@ impl CompressedReader {
             decoder,
             format,
             frames: 0,
+            settling,
+            skip: settling,
             stream_start: 0,
             ended: false,
             block: Vec::new(),
@@ -78,7 +89,8 @@ impl CompressedReader {
     }
 
     pub(super) fn duration(&self) -> Option<Duration> {
-        self.total_frames.map(|frames| Duration::from_secs_f64(frames as f64 / f64::from(self.rate_hz)))
+        let frames = self.total_frames?.saturating_sub(self.settling);
+        Some(Duration::from_secs_f64(frames as f64 / f64::from(self.rate_hz)))
     }
 
     /// Decodes the next block with audio into `block`. Returns whether there was one.
@@ -104,7 +116,9 @@ impl CompressedReader {
             match self.format.next_packet() {
                 Ok(packet) => return Ok(packet),
                 Err(Error::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
-                    damage.truncated = true;
+                    // What a browser records as it goes has no length, and nothing at its end.
+                    damage.truncated |=
+                        self.total_frames.is_some() || self.format.format_info().short_name != "matroska";
                     return Ok(None);
                 }
                 Err(Error::IoError(error)) => return Err(AudioFileError::Read { source: error }),
@@ -125,6 +139,7 @@ impl CompressedReader {
         }
         self.track_id = track.id;
         self.timed = is_timed_in_frames(track, rate_hz);
+        self.skip = settling_frames(track);
         self.decoder = decoder;
         self.stream_start = self.frames;
         Ok(())
@@ -151,7 +166,11 @@ impl CompressedReader {
                 self.block.resize(filled + frames as usize * self.channels, 0.0);
             }
         }
-        self.frames += ((self.block.len() - filled) / self.channels) as u64;
+        let decoded = (self.block.len() - filled) / self.channels;
+        self.frames += decoded as u64;
+        let skipped = self.skip.min(decoded as u64);
+        self.skip -= skipped;
+        self.block.drain(filled..filled + skipped as usize * self.channels);
         Ok(())
     }
 
@@ -176,16 +195,47 @@ fn is_timed_in_frames(track: &Track, rate_hz: u32) -> bool {
     track.time_base.is_some_and(|base| base.numer.get() == 1 && base.denom.get() == rate_hz)
 }
 
+/// What decodes the tracks of containers.
+#[cfg(feature = "opus")]
+fn codecs() -> &'static CodecRegistry {
+    static CODECS: std::sync::LazyLock<CodecRegistry> = std::sync::LazyLock::new(|| {
+        let mut codecs = CodecRegistry::new();
+        symphonia::default::register_enabled_codecs(&mut codecs);
+        codecs.register_audio_decoder::<super::opus::TrackDecoder>();
+        codecs
+    });
+    &CODECS
+}
+
+/// What decodes the tracks of containers.
+#[cfg(not(feature = "opus"))]
+fn codecs() -> &'static CodecRegistry {
+    symphonia::default::get_codecs()
+}
+
+/// Frames at the start of a track that are decoded and are not part of its audio, where the container leaves them in.
+fn settling_frames(track: &Track) -> u64 {
+    #[cfg(feature = "opus")]
+    if let Some(params) = track.codec_params.as_ref().and_then(|params| params.audio())
+        && params.codec == CODEC_ID_OPUS
+        && let Some(head) = params.extra_data.as_deref().and_then(super::opus::Head::read)
+    {
+        return head.skip.into();
+    }
+    let _ = track;
+    0
+}
+
 fn open_track(track: &Track) -> Result<(Box<dyn AudioDecoder>, u32, usize), AudioFileError> {
     let params = track.codec_params.as_ref().and_then(|params| params.audio()).ok_or(AudioFileError::NotAudio)?;
     let unsupported = || AudioFileError::UnsupportedCodec { codec: codec_name(params.codec) };
-    let decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(params, &AudioDecoderOptions::default())
-        .map_err(|error| match error {
+    let decoder =
+        codecs().make_audio_decoder(params, &AudioDecoderOptions::default()).map_err(|error| match error {
             Error::Unsupported(_) => unsupported(),
             error => AudioFileError::Header { what: error.to_string() },
         })?;
-    let rate_hz = params.sample_rate.ok_or_else(unsupported)?;
+    // Some decoders have a rate of their own.
+    let rate_hz = decoder.codec_params().sample_rate.ok_or_else(unsupported)?;
     let channels = params.channels.as_ref().ok_or_else(unsupported)?.count();
     Ok((decoder, rate_hz, channels))
 }
@@ -205,7 +255,7 @@ fn codec_name(codec: AudioCodecId) -> String {
 }
 
 fn probe_error(error: Error, start: &[u8]) -> AudioFileError {
-    let known = [&b"fLaC"[..], b"OggS", b"ID3"].iter().any(|magic| start.starts_with(magic));
+    let known = [&b"fLaC"[..], b"OggS", b"ID3", EBML].iter().any(|magic| start.starts_with(magic));
     match error {
         // The probe reads to the end in search of a header.
         Error::IoError(error) if error.kind() != ErrorKind::UnexpectedEof => AudioFileError::Read { source: error },

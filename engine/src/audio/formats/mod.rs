@@ -1,4 +1,5 @@
-//! Audio files: WAV and raw PCM always, FLAC, MP3 and Ogg Vorbis with the feature `formats`.
+//! Audio files: WAV and raw PCM always, FLAC, MP3 and Ogg Vorbis with the feature `formats`, Opus in Ogg and WebM with
+//! `opus`.
 //!
 //! [`AudioFile`] hands out blocks of interleaved f32 samples as they are decoded, so a file of any length takes the
 //! memory of one block. What can be decoded of a damaged file is handed out, with silence in place of lost packets so
@@ -6,6 +7,8 @@
 
 #[cfg(feature = "formats")]
 mod compressed;
+#[cfg(feature = "opus")]
+mod opus;
 mod pcm;
 mod wav;
 
@@ -49,7 +52,13 @@ pub enum AudioFileError {
     #[error(
         "not an audio file of a known format; expected WAV{}; for samples without a header give rate, channels and \
          encoding",
-        if cfg!(feature = "formats") { ", FLAC, MP3 or Ogg Vorbis" } else { " (other formats are not built in)" }
+        if cfg!(feature = "opus") {
+            ", FLAC, MP3, Ogg Vorbis, Ogg Opus or WebM"
+        } else if cfg!(feature = "formats") {
+            ", FLAC, MP3 or Ogg Vorbis"
+        } else {
+            " (other formats are not built in)"
+        }
     )]
     NotAudio,
     /// The container is known, what it holds is not.

@@ -275,7 +275,8 @@ mod compressed {
             state = state.wrapping_mul(1664525).wrapping_add(1013904223);
             (state >> 8) as usize % below
         };
-        for name in ["formats/speech.flac", "formats/speech.mp3", "sample-002120.ogg", "formats/speech.wav"] {
+        let names = ["formats/speech.flac", "formats/speech.mp3", "sample-002120.ogg", "formats/speech.wav"];
+        for name in names.into_iter().chain(cfg!(feature = "opus").then_some("formats/speech.opus")) {
             let bytes = speech(name);
             for _ in 0..25 {
                 let mut broken = bytes.clone();
@@ -294,10 +295,89 @@ mod compressed {
         }
     }
 
+    #[cfg(not(feature = "opus"))]
     #[test]
     fn names_the_codec_that_is_missing() {
         let error = from_bytes(ogg_opus()).err().unwrap();
         assert!(matches!(&error, AudioFileError::UnsupportedCodec { codec } if codec == "Opus"), "{error}");
+    }
+
+    #[cfg(feature = "opus")]
+    mod opus {
+        use super::*;
+
+        /// How much of a reference is missing or added, in energy.
+        fn distance(samples: &[f32], rate_hz: u32) -> f32 {
+            let mut resampler = crate::audio::resample::Resampler::new(rate_hz, 1, 16000).unwrap();
+            let mut mono = Vec::new();
+            resampler.push(samples, &mut mono);
+            resampler.finish(&mut mono);
+            let reference = reference();
+            assert!(mono.len().abs_diff(reference.len()) < 1000, "{} samples", mono.len());
+            let energy: f32 = reference.iter().map(|x| x * x).sum();
+            reference.iter().zip(&mono).map(|(a, b)| (a - b) * (a - b)).sum::<f32>() / energy
+        }
+
+        #[test]
+        fn ogg_opus_is_the_same_speech_at_the_same_time() {
+            for file in [
+                AudioFile::open(format!("{SPEECH}/formats/speech.opus")).unwrap(),
+                from_bytes(speech("formats/speech.opus")).unwrap(),
+            ] {
+                assert_eq!((file.rate_hz(), file.channels()), (48000, 1));
+                if let Some(duration) = file.duration() {
+                    assert_eq!(duration, Duration::from_millis(2736));
+                }
+                let (samples, damage) = decode(Ok(file));
+                assert!(damage.is_none(), "{damage:?}");
+                assert_eq!(samples.len(), 2736 * 48, "neither what settles the decoder nor its padding");
+                let distance = distance(&samples, 48000);
+                assert!(distance < 0.2, "{distance}");
+            }
+        }
+
+        #[test]
+        fn what_a_browser_records_is_read() {
+            // Of a microphone that was fed from the file, so in stereo and with some silence around it.
+            let file = from_bytes(speech("formats/speech.webm")).unwrap();
+            assert_eq!((file.rate_hz(), file.channels(), file.duration()), (48000, 2, None));
+            let (both, damage) = decode(Ok(file));
+            assert!(damage.is_none(), "{damage:?}");
+            let samples: Vec<f32> = both.iter().step_by(2).copied().collect();
+            assert!((3.0..3.3).contains(&(samples.len() as f64 / 48_000.0)), "{} samples", samples.len());
+            let energy = |samples: &[f32]| samples.iter().map(|x| x * x).sum::<f32>();
+            let loudness = energy(&samples) / 3.0 / energy(&reference());
+            assert!((0.5..2.0).contains(&loudness), "{loudness}");
+            let half = decode(from_bytes(speech("formats/speech.webm")[..4000].to_vec())).0;
+            assert!(half == both[..half.len()] && half.len() > 48_000);
+        }
+
+        #[test]
+        fn damage_to_opus_costs_what_it_hits() {
+            let bytes = speech("formats/speech.opus");
+            let whole = decode(from_bytes(bytes.clone())).0;
+            let (part, damage) = decode(from_bytes(bytes[..bytes.len() / 2].to_vec()));
+            assert!(damage.truncated && part.len() * 4 > whole.len(), "{} samples", part.len());
+            let mut broken = bytes;
+            let middle = broken.len() / 2;
+            broken[middle..middle + 64].fill(0x55);
+            // Packets carry no checksum: what is hit is heard, or told.
+            let samples = decode(from_bytes(broken)).0;
+            assert!(samples.len().abs_diff(whole.len()) < 48_000 * 2, "{} samples", samples.len());
+        }
+
+        #[test]
+        fn an_empty_opus_file_has_its_packet() {
+            let (samples, damage) = decode(from_bytes(ogg_opus()));
+            assert_eq!((samples, damage), (vec![0.0; 960], Damage::default()));
+            // More channels than are decoded.
+            let mut many = ogg_opus();
+            let head = [&b"OpusHead"[..], &[1, 6, 0, 0], &48000u32.to_le_bytes(), &[0, 0, 1, 4, 2, 0, 4, 1, 2, 3, 5]];
+            let head = page(2, 0, 0, &head.concat());
+            many.splice(..47, head);
+            let error = from_bytes(many).err().unwrap();
+            assert!(matches!(&error, AudioFileError::UnsupportedCodec { codec } if codec == "Opus"), "{error}");
+        }
     }
 
     /// The first pages of an Ogg Opus file (RFC 7845), and an empty packet.

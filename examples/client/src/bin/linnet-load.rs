@@ -17,8 +17,12 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
 };
 
-/// Opens N live streams, each with speech at its own pace, and reports the latency of interims and finals: from the
-/// moment at which the last audio that a result covers was sent until the result is there.
+/// Opens N live streams, each with speech at its own pace, and reports latencies.
+///
+/// The server's share of interims and finals is the time from the moment at which the last audio that a result covers
+/// was sent until the result is there. What a listener waits for is the time from the end of the last word of a final (by
+/// the recognizer's own times), which has the model's chunk and the pause that ends an utterance in it; and for the first
+/// interim of an utterance the time from the start of its first word, as an interim does not know where a word ends.
 #[derive(Debug, Parser)]
 #[command(name = "linnet-load", version)]
 struct Args {
@@ -33,6 +37,9 @@ struct Args {
     /// How long each stream lasts, in seconds.
     #[arg(long, default_value = "30")]
     seconds: u64,
+    /// How long none of the streams sends anything at first, to see what idle ones cost, in seconds.
+    #[arg(long, default_value = "0")]
+    idle: u64,
     /// Audio per message, in ms.
     #[arg(long, default_value = "100", value_parser = clap::value_parser!(u64).range(1..=1000))]
     message_ms: u64,
@@ -50,6 +57,9 @@ const RATE_HZ: usize = 16_000;
 struct Report {
     interims: Histogram<u64>,
     finals: Histogram<u64>,
+    /// From the end of the last word of a final, and from the start of an utterance's first word to its first interim.
+    words_to_finals: Histogram<u64>,
+    first_interims: Histogram<u64>,
     refused: usize,
     broken: usize,
     words: usize,
@@ -75,13 +85,16 @@ fn fail(error: &dyn std::error::Error) -> ExitCode {
 async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let clips = args.files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let report = Arc::new(Mutex::new(Report {
-        interims: Histogram::new(3)?,
-        finals: Histogram::new(3)?,
+        interims: histogram()?,
+        finals: histogram()?,
+        words_to_finals: histogram()?,
+        first_interims: histogram()?,
         refused: 0,
         broken: 0,
         words: 0,
     }));
     let args = Arc::new(args);
+    let empty = args.pid.map(resident_mb).transpose()?;
     let before = args.pid.map(processor_seconds).transpose()?;
     let began = Instant::now();
     let mut streams = Vec::new();
@@ -94,12 +107,17 @@ async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
         // Messages of different streams come at different moments.
         let delay = Duration::from_secs_f64(fastrand::f64() * 2.0);
         streams.push(tokio::spawn(async move {
-            tokio::time::sleep(delay).await;
+            tokio::time::sleep(delay.min(Duration::from_secs(args.seconds) / 4)).await;
             stream(&args, &audio, &report).await;
         }));
     }
+    let mut idle = None;
     let memory = match args.pid {
         Some(pid) => {
+            if args.idle > 0 {
+                tokio::time::sleep(Duration::from_secs(args.idle)).await;
+                idle = Some(resident_mb(pid)?);
+            }
             tokio::time::sleep(Duration::from_secs(args.seconds / 2 + 2)).await;
             Some(resident_mb(pid)?)
         }
@@ -111,7 +129,12 @@ async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
     let elapsed = began.elapsed().as_secs_f64();
     let report = report.lock().map_err(|error| error.to_string())?;
     println!("streams {} refused {} broken {} words {}", args.streams, report.refused, report.broken, report.words);
-    for (name, histogram) in [("interim", &report.interims), ("final", &report.finals)] {
+    for (name, histogram) in [
+        ("interim", &report.interims),
+        ("final", &report.finals),
+        ("first_interim_after_start", &report.first_interims),
+        ("final_after_word", &report.words_to_finals),
+    ] {
         let at = |q| histogram.value_at_quantile(q) as f64 / 1000.0;
         println!(
             "{name}_ms count {} p50 {:.0} p95 {:.0} p99 {:.0} max {:.0}",
@@ -122,11 +145,25 @@ async fn run(args: Args) -> Result<ExitCode, Box<dyn std::error::Error>> {
             histogram.max() as f64 / 1000.0
         );
     }
-    if let (Some(pid), Some(before), Some(memory)) = (args.pid, before, memory) {
+    if let (Some(pid), Some(before), Some(empty), Some(memory)) = (args.pid, before, empty, memory) {
         let busy = processor_seconds(pid)? - before;
-        println!("server cores {:.2} resident_mb {memory:.0}", busy / elapsed);
+        let streams = (args.streams - report.refused).max(1) as f64;
+        let each = |memory: f64| (memory - empty) * 1000.0 / streams;
+        println!(
+            "server cores {:.2} resident_mb {memory:.0} before_mb {empty:.0} kb_per_stream {:.0}",
+            busy / elapsed,
+            each(memory)
+        );
+        if let Some(idle) = idle {
+            println!("idle resident_mb {idle:.0} kb_per_stream {:.0}", each(idle));
+        }
     }
     Ok(if report.broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// For microseconds up to ten minutes. Without bounds, values beyond those seen so far would be cut off.
+fn histogram() -> Result<Histogram<u64>, hdrhistogram::CreationError> {
+    Histogram::new_with_bounds(1, 600_000_000, 3)
 }
 
 fn read(path: &PathBuf) -> Result<Vec<i16>, Box<dyn std::error::Error>> {
@@ -166,8 +203,16 @@ async fn talk(args: &Args, audio: &[u8], report: &Mutex<Report>) -> Result<(), t
     let (mut sink, mut messages) = socket.split();
     let bytes = RATE_HZ * 2 * args.message_ms as usize / 1000;
     let step = Duration::from_millis(args.message_ms);
-    let began = Instant::now();
+    let idle = Duration::from_secs(args.idle);
+    let began = Instant::now() + idle;
+    let mut spoken = false;
     let sending = async {
+        // Quiet streams are kept open.
+        let keep_alive = Duration::from_secs(4);
+        for _ in 0..idle.as_secs() / keep_alive.as_secs() {
+            tokio::time::sleep(keep_alive).await;
+            sink.send(Message::text(r#"{"type":"KeepAlive"}"#)).await?;
+        }
         for (index, part) in (1u32..).zip(audio.chunks(bytes)) {
             // A message is there when the last of its samples has been spoken.
             tokio::time::sleep_until((began + step * index).into()).await;
@@ -178,15 +223,15 @@ async fn talk(args: &Args, audio: &[u8], report: &Mutex<Report>) -> Result<(), t
     let receiving = async {
         while let Some(message) = messages.next().await {
             let Message::Text(text) = message? else { continue };
-            note(&text, began, step, report);
+            note(&text, began, step, &mut spoken, report);
         }
         Ok(())
     };
     tokio::try_join!(sending, receiving).map(|_| ())
 }
 
-/// Takes the time of a result.
-fn note(text: &str, began: Instant, step: Duration, report: &Mutex<Report>) {
+/// Takes the time of a result. `spoken` tells whether the utterance has had an interim.
+fn note(text: &str, began: Instant, step: Duration, spoken: &mut bool, report: &Mutex<Report>) {
     let now = began.elapsed();
     let Ok(message) = serde_json::from_str::<Value>(text) else { return };
     if message["type"] != "Results" {
@@ -196,13 +241,24 @@ fn note(text: &str, began: Instant, step: Duration, report: &Mutex<Report>) {
     let end = number(&message["start"]) + number(&message["duration"]);
     // The message that held the last of it was sent when all of that message had been spoken.
     let sent = step.as_secs_f64() * (end / step.as_secs_f64()).ceil();
-    let latency = ((now.as_secs_f64() - sent).max(0.0) * 1e6) as u64;
+    let since = |time: f64| ((now.as_secs_f64() - time).max(0.0) * 1e6) as u64;
+    let latency = since(sent);
+    let words = message["channel"]["alternatives"][0]["words"].as_array().map_or(&[][..], Vec::as_slice);
     let Ok(mut report) = report.lock() else { return };
     if message["is_final"] == true {
-        report.words += message["channel"]["alternatives"][0]["words"].as_array().map_or(0, Vec::len);
+        *spoken = false;
+        report.words += words.len();
         report.finals.saturating_record(latency);
+        if let Some(last) = words.last() {
+            report.words_to_finals.saturating_record(since(number(&last["end"])));
+        }
     } else {
         report.interims.saturating_record(latency);
+        if let Some(first) = words.first()
+            && !std::mem::replace(spoken, true)
+        {
+            report.first_interims.saturating_record(since(number(&first["start"])));
+        }
     }
 }
 

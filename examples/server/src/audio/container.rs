@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, Read},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::Instant,
@@ -13,7 +14,7 @@ use std::{
 use bytes::{Buf, Bytes};
 use linnet::{
     AudioFormat,
-    audio::formats::{AudioFile, AudioFileError},
+    audio::formats::{AudioFile, AudioFileError, Damage},
 };
 use sha2::{Digest, Sha256};
 use tokio::{runtime::Handle, sync::mpsc};
@@ -22,6 +23,7 @@ use super::Piece;
 use crate::{
     pool::{Closed, Seat},
     recognition::{Command, Recognition},
+    telemetry,
 };
 
 /// The thread that decodes a file.
@@ -60,8 +62,13 @@ impl Container {
         };
         let container = Self { incoming: Arc::new(Mutex::new(incoming)), sender };
         thread::Builder::new().name("container".into()).spawn(move || {
+            // A file is what strangers send: a defect of a decoder ends its stream only.
+            let ended = catch_unwind(AssertUnwindSafe(|| container.run())).unwrap_or_else(|_| {
+                telemetry::crashed();
+                container.sender.send(Command::Fail("its decoder failed; convert it to WAV or FLAC".into()))
+            });
             // Nobody waits for the rest when the recording was given up, by its sender or by the recognition.
-            if container.run().is_err() {
+            if ended.is_err() {
                 container.sender.seat.leave();
             }
         })?;
@@ -85,11 +92,7 @@ impl Container {
                 }
                 Ok(None) => {
                     let damage = file.damage();
-                    let note = (!damage.is_none()).then(|| {
-                        let cut = if damage.truncated { ", and it ends before it should" } else { "" };
-                        format!("{} packets could not be decoded and count as silence{cut}", damage.packets)
-                    });
-                    return self.finish(note);
+                    return self.finish(note(damage));
                 }
                 Err(error) => return self.sender.send(Command::Fail(error.to_string())),
             }
@@ -104,6 +107,17 @@ impl Container {
 
     fn incoming(&self) -> MutexGuard<'_, Incoming> {
         lock(&self.incoming)
+    }
+}
+
+/// What there is to say about a damaged file.
+fn note(damage: Damage) -> Option<String> {
+    let packets = format!("{} packets could not be decoded and count as silence", damage.packets);
+    match (damage.packets, damage.truncated) {
+        (0, false) => None,
+        (0, true) => Some("it ends before it should".into()),
+        (_, false) => Some(packets),
+        (_, true) => Some(format!("{packets}, and it ends before it should")),
     }
 }
 

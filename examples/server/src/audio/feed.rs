@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Instant};
 use bytes::Bytes;
 use tokio::sync::mpsc::{self, error::TrySendError};
 
-use super::Container;
+use super::{Container, Framing};
 use crate::{
     pool::{Closed, Seat},
     recognition::{Command, Recognition},
@@ -20,22 +20,18 @@ pub enum Piece {
     Control(Command),
 }
 
-/// Where a connection's pieces go: straight to the recognition, or through the decoder of a container.
-pub enum Feed {
-    /// Samples without a header.
-    Raw {
-        /// The stream's seat in the pool.
-        seat: Arc<Seat<Recognition>>,
-        /// Bytes of a millisecond of audio.
-        bytes_per_ms: usize,
-    },
-    /// A file.
-    Container {
-        /// The stream's seat in the pool.
-        seat: Arc<Seat<Recognition>>,
-        /// To the thread that decodes.
-        pieces: mpsc::Sender<Piece>,
-    },
+/// Where a connection's pieces go: straight to the recognition, or through the decoder of a container. Dropping it gives
+/// the stream up.
+pub struct Feed {
+    seat: Arc<Seat<Recognition>>,
+    way: Way,
+}
+
+enum Way {
+    /// Audio without a header.
+    Raw(Framing),
+    /// A file: to the thread that decodes it.
+    Container(mpsc::Sender<Piece>),
 }
 
 /// Most audio in a piece, so that the turns of the pool stay short.
@@ -46,26 +42,35 @@ const CONTAINER_PIECE: usize = 16 * 1024;
 const CONTAINER_PIECES: usize = 16;
 
 impl Feed {
-    /// For samples without a header.
-    pub fn raw(seat: Arc<Seat<Recognition>>, bytes_per_ms: usize) -> Self {
-        Self::Raw { seat, bytes_per_ms: bytes_per_ms.max(1) }
-    }
-
-    /// For a file, decoded by a thread of its own.
+    /// For audio without a header, or for a file, which a thread of its own decodes.
     ///
     /// # Errors
     /// When the system refuses the thread.
-    pub fn container(seat: Arc<Seat<Recognition>>) -> std::io::Result<Self> {
-        let (pieces, receiver) = mpsc::channel(CONTAINER_PIECES);
-        Container::spawn(receiver, seat.clone())?;
-        Ok(Self::Container { seat, pieces })
+    pub fn new(seat: Arc<Seat<Recognition>>, framing: Option<Framing>) -> std::io::Result<Self> {
+        let way = match framing {
+            Some(framing) => Way::Raw(framing),
+            None => Way::container(&seat)?,
+        };
+        Ok(Self { seat, way })
+    }
+
+    /// Takes what comes for a file, when audio that was announced as packets of Opus starts as one does.
+    ///
+    /// # Errors
+    /// When the system refuses the thread.
+    pub fn look_at_start(&mut self, first: &[u8]) -> std::io::Result<()> {
+        if matches!(self.way, Way::Raw(Framing::Packets)) && first.starts_with(b"OggS") {
+            self.way = Way::container(&self.seat)?;
+        }
+        Ok(())
     }
 
     /// Cuts received audio into pieces.
     pub fn pieces(&self, mut bytes: Bytes, received: Instant) -> impl Iterator<Item = Piece> + use<> {
-        let most = match self {
-            Self::Raw { bytes_per_ms, .. } => bytes_per_ms * PIECE_MS,
-            Self::Container { .. } => CONTAINER_PIECE,
+        let most = match self.way {
+            Way::Raw(Framing::Samples { bytes_per_s }) => (bytes_per_s * PIECE_MS / 1000).max(1),
+            Way::Raw(Framing::Packets) => usize::MAX,
+            Way::Container(_) => CONTAINER_PIECE,
         };
         std::iter::from_fn(move || {
             (!bytes.is_empty()).then(|| Piece::Audio(bytes.split_to(bytes.len().min(most)), received))
@@ -77,21 +82,21 @@ impl Feed {
     /// # Errors
     /// [`Closed`] when the recognition has ended.
     pub fn offer(&self, piece: Piece) -> Result<Option<Piece>, Closed> {
-        match self {
-            Self::Raw { seat, bytes_per_ms } => {
+        match &self.way {
+            Way::Raw(framing) => {
                 let command = match piece {
                     Piece::Audio(bytes, received) => {
-                        let cost_ms = bytes.len() / bytes_per_ms;
+                        let cost_ms = framing.milliseconds(&bytes);
                         Command::Bytes { bytes, received, cost_ms }
                     }
                     Piece::Control(command) => command,
                 };
-                Ok(seat.offer(command)?.map(|back| match back {
+                Ok(self.seat.offer(command)?.map(|back| match back {
                     Command::Bytes { bytes, received, .. } => Piece::Audio(bytes, received),
                     command => Piece::Control(command),
                 }))
             }
-            Self::Container { pieces, .. } => match pieces.try_send(piece) {
+            Way::Container(pieces) => match pieces.try_send(piece) {
                 Ok(()) => Ok(None),
                 Err(TrySendError::Full(piece)) => Ok(Some(piece)),
                 Err(TrySendError::Closed(_)) => Err(Closed),
@@ -101,10 +106,10 @@ impl Feed {
 
     /// Waits until [`Feed::offer`] is worth another try.
     pub async fn room(&self) {
-        match self {
-            Self::Raw { seat, .. } => seat.room().await,
+        match &self.way {
+            Way::Raw(_) => self.seat.room().await,
             // The permit is dropped at once: there is but one sender.
-            Self::Container { pieces, .. } => drop(pieces.reserve().await),
+            Way::Container(pieces) => drop(pieces.reserve().await),
         }
     }
 
@@ -119,16 +124,19 @@ impl Feed {
         }
         Ok(())
     }
+}
 
-    /// Gives up: what waits is not worked on.
-    pub fn leave(&self) {
-        let (Self::Raw { seat, .. } | Self::Container { seat, .. }) = self;
-        seat.leave();
+impl Way {
+    fn container(seat: &Arc<Seat<Recognition>>) -> std::io::Result<Self> {
+        let (pieces, receiver) = mpsc::channel(CONTAINER_PIECES);
+        Container::spawn(receiver, seat.clone())?;
+        Ok(Self::Container(pieces))
     }
 }
 
 impl Drop for Feed {
     fn drop(&mut self) {
-        self.leave();
+        // What waits is not worked on.
+        self.seat.leave();
     }
 }

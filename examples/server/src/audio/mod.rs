@@ -6,4 +6,4 @@ mod raw;
 
 pub use container::Container;
 pub use feed::{Feed, Piece};
-pub use raw::{RawDecoder, RawEncoding};
+pub use raw::{BadAudio, Framing, RawDecoder, RawEncoding};

@@ -8,6 +8,7 @@ use std::{
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use linnet::FormatConfig;
+use serde_json::{Map, Value};
 use tokio::{
     sync::{
         mpsc::{UnboundedReceiver, unbounded_channel},
@@ -18,13 +19,14 @@ use tokio::{
 use tracing::{info, warn};
 
 use super::{
-    messages::{ClientMessage, Request, ServerMessage, pair, seconds},
-    params::{Params, change_format},
+    client::ClientMessage,
+    messages::{Request, ServerMessage, pair, seconds},
+    params::{Params, change_format, keyterm_hotwords},
 };
 use crate::{
     App,
     admission::Place,
-    audio::{Feed, Piece},
+    audio::{Feed, Framing, Piece},
     pool::Class,
     recognition::{Command, Output, Recognition},
     telemetry,
@@ -58,12 +60,9 @@ enum End {
 pub async fn serve(app: Arc<App>, mut socket: WebSocket, request: Request, params: Params, place: Place) {
     let began = Instant::now();
     info!(warnings = params.warnings.len(), "opened");
-    let end = match Live::open(&app, &request, &params) {
+    let end = match Live::open(&app, &request, &params, &place) {
         Ok(mut live) => live.run(&mut socket).await,
-        Err(error) => {
-            warn!(%error, "no thread for the stream");
-            End::Close(close_code::ERROR, "the server is out of threads; try again later".into())
-        }
+        Err(error) => out_of_threads(&error),
     };
     let code = match end {
         End::Gone => close_code::ABNORMAL,
@@ -77,16 +76,24 @@ pub async fn serve(app: Arc<App>, mut socket: WebSocket, request: Request, param
     drop(place);
 }
 
+fn out_of_threads(error: &std::io::Error) -> End {
+    warn!(%error, "no thread for the stream");
+    End::Close(close_code::ERROR, "the server is out of threads; try again later".into())
+}
+
 struct Live<'a> {
     app: &'a App,
     request: &'a Request,
     params: &'a Params,
+    place: &'a Place,
     feed: Feed,
     outputs: UnboundedReceiver<Output>,
     /// Received, and not passed on for lack of room. Nothing more is received until it is empty.
     pending: VecDeque<Piece>,
     /// The client's last sign of life.
     heard: Instant,
+    /// Audio has come.
+    begun: bool,
     /// How words are written now.
     format: FormatConfig,
     /// Text messages that were none of the protocol's.
@@ -96,23 +103,30 @@ struct Live<'a> {
 }
 
 impl<'a> Live<'a> {
-    fn open(app: &'a App, request: &'a Request, params: &'a Params) -> std::io::Result<Self> {
+    fn open(app: &'a App, request: &'a Request, params: &'a Params, place: &'a Place) -> std::io::Result<Self> {
         let (sender, outputs) = unbounded_channel();
         let settings = params.settings.clone();
-        let raw = settings.raw;
+        let framing = settings.raw.map(|(encoding, format)| Framing::new(encoding, format));
         let recognition = Recognition::new(app.engine.clone(), settings, sender);
         let seat = Arc::new(app.pool.seat(Class::Live, INBOX_MS, recognition));
-        let feed = match raw {
-            Some((encoding, format)) => {
-                let bytes = encoding.bytes() * usize::from(format.channels) * format.rate_hz as usize;
-                Feed::raw(seat, bytes / 1000)
-            }
-            None => Feed::container(seat)?,
-        };
+        let feed = Feed::new(seat, framing)?;
         let pending = VecDeque::new();
         let format = params.settings.stream.format.clone();
         let heard = Instant::now();
-        Ok(Self { app, request, params, feed, outputs, pending, heard, format, mistakes: 0, ending: None })
+        Ok(Self {
+            app,
+            request,
+            params,
+            place,
+            feed,
+            outputs,
+            pending,
+            heard,
+            begun: false,
+            format,
+            mistakes: 0,
+            ending: None,
+        })
     }
 
     async fn run(&mut self, socket: &mut WebSocket) -> End {
@@ -177,10 +191,15 @@ impl<'a> Live<'a> {
             // What clients sent before there was CloseStream.
             Message::Binary(bytes) if bytes.is_empty() => self.finish(close_code::NORMAL),
             Message::Binary(bytes) => {
+                if !std::mem::replace(&mut self.begun, true)
+                    && let Err(error) = self.feed.look_at_start(&bytes)
+                {
+                    return Err(out_of_threads(&error));
+                }
                 self.pending.extend(self.feed.pieces(bytes, self.heard));
                 self.pass_on()
             }
-            Message::Text(text) => match serde_json::from_str(&text) {
+            Message::Text(text) => match ClientMessage::parse(&text) {
                 Ok(message) => self.control(socket, message).await,
                 Err(error) => self.mistake(socket, &text, &error).await,
             },
@@ -197,23 +216,44 @@ impl<'a> Live<'a> {
             }
             ClientMessage::CloseStream => self.finish(close_code::NORMAL),
             ClientMessage::Configure { features, keyterms } => {
-                let request_id = self.request.id.as_str();
-                let failure = |code, description: &str| {
-                    serde_json::to_string(&ServerMessage::ConfigureFailure { request_id, code, description })
-                };
-                let values = features.iter().map(|(name, value)| (name.as_str(), value.as_bool()));
-                let answer = if keyterms.is_some() {
-                    failure("CONFIGURE_KEYTERMS_NOT_SUPPORTED", "this server does not boost words")
-                } else if let Err(name) = change_format(&mut self.format, values) {
-                    failure("CONFIGURE_INTERNAL_ERROR", &format!("{name} can't be changed to that in mid-stream"))
-                } else {
-                    self.pending.push_back(Piece::Control(Command::Format(self.format.clone())));
-                    self.pass_on()?;
-                    serde_json::to_string(&ServerMessage::ConfigureSuccess { request_id })
+                let request = self.request;
+                let request_id = request.id.as_str();
+                let answer = match self.configure(&features, keyterms.as_deref()) {
+                    Ok(commands) => {
+                        self.pending.extend(commands.into_iter().map(Piece::Control));
+                        self.pass_on()?;
+                        serde_json::to_string(&ServerMessage::ConfigureSuccess { request_id })
+                    }
+                    Err((code, description)) => serde_json::to_string(&ServerMessage::ConfigureFailure {
+                        request_id,
+                        code,
+                        description: &description,
+                    }),
                 };
                 self.send(socket, answer).await
             }
         }
+    }
+
+    /// What a `Configure` asks of the recognition; or the protocol's code for why it can't be done, and a description.
+    /// It is done as a whole or not at all.
+    fn configure(
+        &mut self,
+        features: &Map<String, Value>,
+        keyterms: Option<&[String]>,
+    ) -> Result<Vec<Command>, (&'static str, String)> {
+        let hotwords = keyterms
+            .map(keyterm_hotwords)
+            .transpose()
+            .map_err(|error| ("CONFIGURE_KEYTERMS_REFUSED", error.to_string()))?;
+        let values = features.iter().map(|(name, value)| (name.as_str(), value.as_bool()));
+        change_format(&mut self.format, values).map_err(|name| {
+            let name: String = name.chars().take(ECHO).collect();
+            ("CONFIGURE_INTERNAL_ERROR", format!("{name} can't be changed to that in mid-stream"))
+        })?;
+        let mut commands = vec![Command::Format(self.format.clone())];
+        commands.extend(hotwords.map(Command::Hotwords));
+        Ok(commands)
     }
 
     /// Tells a client that it sent something else than the protocol has, and gives up on one that goes on with it.
@@ -271,6 +311,7 @@ impl<'a> Live<'a> {
                 self.send(socket, serde_json::to_string(&message)).await
             }
             Some(Output::Finished(summary)) => {
+                self.place.ended(true);
                 let Params { tags, extra, warnings, .. } = self.params;
                 let metadata = self.request.metadata(&summary, tags, extra, warnings);
                 self.send(socket, serde_json::to_string(&ServerMessage::Metadata(metadata))).await?;
@@ -281,6 +322,7 @@ impl<'a> Live<'a> {
             Some(Output::BadAudio(why)) => Err(End::Close(close_code::POLICY, format!("DATA-0000: {why}"))),
             Some(Output::Failed(why)) => {
                 warn!(why, "recognition failed");
+                self.place.ended(false);
                 Err(End::Close(close_code::ERROR, format!("NET-0000: {why}")))
             }
             None => Err(End::Close(close_code::ERROR, "NET-0000: the recognition ended".into())),

@@ -1,4 +1,4 @@
-//! The messages of the protocol, in its names.
+//! What the server sends, in the names of the protocol.
 
 use std::{
     borrow::Cow,
@@ -6,38 +6,13 @@ use std::{
 };
 
 use linnet::transcript::search::{Hit, Search};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::params::Warning;
 use crate::{
     auth::hex,
     recognition::{Channel, Results, Summary, Word},
 };
-
-/// What a client sends as text.
-#[derive(Debug, PartialEq, Deserialize)]
-#[serde(tag = "type")]
-pub enum ClientMessage {
-    /// Nothing; the connection is wanted though.
-    KeepAlive,
-    /// Recognize all audio so far.
-    Finalize {
-        /// Of this channel only.
-        channel: Option<usize>,
-    },
-    /// No more audio comes.
-    CloseStream,
-    /// Change what is asked for.
-    Configure {
-        /// Names and values as in the query.
-        #[serde(default)]
-        features: serde_json::Map<String, Value>,
-        /// Words to expect.
-        #[serde(default)]
-        keyterms: Option<Vec<String>>,
-    },
-}
 
 /// What the server sends.
 #[derive(Debug, Serialize)]
@@ -236,6 +211,11 @@ impl Request {
                 message: format!("the audio is damaged: {damage}"),
             });
         }
+        warnings.extend(summary.rejected.iter().map(|rejected| Warning {
+            parameter: "keyterm".into(),
+            r#type: "rejected_phrase",
+            message: format!("a phrase is not listened for: {rejected}"),
+        }));
         Metadata {
             transaction_key: "deprecated",
             request_id: &self.id,

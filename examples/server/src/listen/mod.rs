@@ -1,5 +1,6 @@
 //! `/v1/listen`: recognition of live streams and recordings.
 
+pub mod client;
 mod live;
 mod messages;
 mod paragraphs;

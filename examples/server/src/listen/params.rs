@@ -26,6 +26,7 @@ const MAX_REPLACEMENTS: usize = 200;
 
 /// Most phrases to boost, and the largest boost that the engine takes.
 const MAX_HOTWORDS: usize = 500;
+const MAX_PHRASE: usize = 200;
 const MAX_BOOST: f32 = 20.0;
 
 /// Longest utterance of a recording.
@@ -177,7 +178,7 @@ impl Params {
         let query = Query(form_urlencoded::parse(query.as_bytes()).into_owned().collect());
         let mut warnings = unsupported(&query)?;
         check_language(&query, model)?;
-        let raw = raw_format(&query)?;
+        let raw = raw_format(&query, kind)?;
         let multichannel = query.flag("multichannel")?;
         let interim_results = query.flag("interim_results")?;
         let utterance_end = match query.get("utterance_end_ms") {
@@ -256,10 +257,25 @@ fn hotwords(query: &Query, warnings: &mut Vec<Warning>) -> Result<Vec<Hotword>, 
             warnings.push(warning("keywords", "is ignored with a boost of zero or less: words are not made unlikely"));
         }
     }
-    match hotwords.len() {
-        0..=MAX_HOTWORDS => Ok(hotwords),
-        _ => Err(bad("keyterm", "", format!("expected at most {MAX_HOTWORDS} phrases"))),
+    check_hotwords(hotwords)
+}
+
+fn check_hotwords(hotwords: Vec<Hotword>) -> Result<Vec<Hotword>, ParamError> {
+    if hotwords.len() > MAX_HOTWORDS {
+        return Err(bad("keyterm", "", format!("expected at most {MAX_HOTWORDS} phrases")));
     }
+    if let Some(long) = hotwords.iter().find(|hotword| hotword.phrase.len() > MAX_PHRASE) {
+        return Err(bad("keyterm", &long.phrase, format!("expected at most {MAX_PHRASE} bytes in a phrase")));
+    }
+    Ok(hotwords)
+}
+
+/// The phrases of a `Configure`, which take the place of those of the query.
+///
+/// # Errors
+/// When there are too many, or one is too long.
+pub fn keyterm_hotwords(terms: &[String]) -> Result<Vec<Hotword>, ParamError> {
+    check_hotwords(terms.iter().filter(|term| !term.trim().is_empty()).map(Hotword::new).collect())
 }
 
 fn warning(name: &str, what: &str) -> Warning {
@@ -331,7 +347,8 @@ fn check_language(query: &Query, model: &ModelInfo) -> Result<(), ParamError> {
     }
 }
 
-fn raw_format(query: &Query) -> Result<Option<(RawEncoding, AudioFormat)>, ParamError> {
+#[cfg_attr(not(feature = "opus"), expect(unused_variables, reason = "only Opus comes in two ways"))]
+fn raw_format(query: &Query, kind: Kind) -> Result<Option<(RawEncoding, AudioFormat)>, ParamError> {
     let channels = match query.number("channels")? {
         None => 1,
         Some(channels) => match u16::try_from(channels) {
@@ -349,20 +366,46 @@ fn raw_format(query: &Query) -> Result<Option<(RawEncoding, AudioFormat)>, Param
     let encoding = match query.get("encoding") {
         // A file tells its own layout.
         None | Some("flac") => return Ok(None),
+        // A recording has no messages that could each be a packet.
+        #[cfg(feature = "opus")]
+        Some("ogg-opus") => return Ok(None),
+        #[cfg(feature = "opus")]
+        Some("opus") if kind == Kind::Recording => return Ok(None),
+        #[cfg(feature = "opus")]
+        Some("opus") => return opus_format(rate_hz, channels).map(Some),
         Some("linear16") => RawEncoding::Linear16,
         Some("linear32") => RawEncoding::Linear32,
         Some("mulaw") => RawEncoding::MuLaw,
         Some("alaw") => RawEncoding::ALaw,
         Some(other) => {
-            let expected =
-                "expected linear16, linear32, mulaw, alaw or flac, or none for a WAV, FLAC, MP3 or Ogg Vorbis file";
-            return Err(bad("encoding", other, expected));
+            return Err(bad("encoding", other, ENCODINGS));
         }
     };
     let Some(rate_hz) = rate_hz else {
         return Err(ParamError::Needs { name: "encoding", needs: "sample_rate" });
     };
     Ok(Some((encoding, AudioFormat { rate_hz, channels })))
+}
+
+/// What `encoding` takes.
+const ENCODINGS: &str = if cfg!(feature = "opus") {
+    "expected linear16, linear32, mulaw, alaw, flac, opus or ogg-opus, or none for a WAV, FLAC, MP3, Ogg or WebM file"
+} else {
+    "expected linear16, linear32, mulaw, alaw or flac, or none for a WAV, FLAC, MP3 or Ogg Vorbis file"
+};
+
+/// Packets of Opus are decoded to the rate that is asked for, whatever they were made from.
+#[cfg(feature = "opus")]
+fn opus_format(rate_hz: Option<u32>, channels: u16) -> Result<(RawEncoding, AudioFormat), ParamError> {
+    use linnet::audio::opus::OPUS_RATES_HZ;
+    let rate_hz = rate_hz.unwrap_or(48_000);
+    if !OPUS_RATES_HZ.contains(&rate_hz) {
+        return Err(bad("sample_rate", &rate_hz.to_string(), format!("Opus has one of {OPUS_RATES_HZ:?} Hz")));
+    }
+    if channels > 2 {
+        return Err(bad("channels", &channels.to_string(), "packets of Opus have 1 or 2"));
+    }
+    Ok((RawEncoding::Opus, AudioFormat { rate_hz, channels }))
 }
 
 fn endpointing(query: &Query) -> Result<Option<Duration>, ParamError> {

@@ -25,7 +25,8 @@ use super::{
 };
 use crate::{
     App,
-    audio::{Feed, Piece},
+    admission::Place,
+    audio::{Feed, Framing, Piece},
     error::{ApiError, json},
     pool::Class,
     recognition::{Command, Output, Recognition, Summary, Word},
@@ -76,22 +77,18 @@ struct Utterance<'a> {
 
 /// Recognizes the body of a request.
 pub async fn serve(app: Arc<App>, request: Request, http: HttpRequest<Body>) -> Result<Response, ApiError> {
-    authorize(&app, http.headers())?;
+    let client = authorize(&app, http.headers())?;
     let params = Params::parse(http.uri().query().unwrap_or_default(), Kind::Recording, app.engine.info())?;
     check_headers(&app, &http)?;
-    let place = app.admission.recording()?;
+    let place = app.admission.recording(client.as_ref())?;
     let began = Instant::now();
 
     let (sender, outputs) = unbounded_channel();
     let recognition = Recognition::new(app.engine.clone(), params.settings.clone(), sender);
     let seat = Arc::new(app.pool.seat(Class::Background, INBOX_MS, recognition));
-    let feed = match params.settings.raw {
-        Some((encoding, format)) => {
-            Feed::raw(seat, encoding.bytes() * usize::from(format.channels) * format.rate_hz as usize / 1000)
-        }
-        None => Feed::container(seat).map_err(|error| ApiError::internal(error.to_string()))?,
-    };
-    let ((), (channels, summary)) = tokio::try_join!(receive(&app, http.into_body(), &feed), collect(outputs))?;
+    let framing = params.settings.raw.map(|(encoding, format)| Framing::new(encoding, format));
+    let feed = Feed::new(seat, framing).map_err(|error| ApiError::internal(error.to_string()))?;
+    let ((), (channels, summary)) = tokio::try_join!(receive(&app, http.into_body(), &feed), collect(outputs, &place))?;
     drop(place);
     info!(audio = summary.duration.as_secs_f32(), seconds = began.elapsed().as_secs_f32(), "recognized");
 
@@ -157,7 +154,7 @@ struct Channel {
 }
 
 /// Gathers the words of each channel until all is recognized.
-async fn collect(mut outputs: UnboundedReceiver<Output>) -> Result<(Vec<Channel>, Summary), ApiError> {
+async fn collect(mut outputs: UnboundedReceiver<Output>, place: &Place) -> Result<(Vec<Channel>, Summary), ApiError> {
     let mut channels: Vec<Channel> = Vec::new();
     while let Some(output) = outputs.recv().await {
         match output {
@@ -172,11 +169,13 @@ async fn collect(mut outputs: UnboundedReceiver<Output>) -> Result<(Vec<Channel>
             }
             Output::Finished(summary) => {
                 channels.resize_with(summary.channels.max(channels.len()), Channel::default);
+                place.ended(true);
                 return Ok((channels, summary));
             }
             Output::BadAudio(why) => return Err(ApiError::bad_request(format!("bad audio: {why}"))),
             Output::Failed(why) => {
                 warn!(why, "recognition failed");
+                place.ended(false);
                 return Err(ApiError::internal(why));
             }
             _ => {}

@@ -26,8 +26,13 @@ const TURN: usize = 200;
 
 /// Something that a stream has to do.
 pub trait Input: Send + 'static {
-    /// What it costs, in milliseconds of audio.
+    /// What it costs, in milliseconds of audio. Less than one counts as one.
     fn cost(&self) -> usize;
+}
+
+/// What an input takes of an inbox and of a turn: at least one, so that no flood of small inputs is free.
+fn cost(input: &impl Input) -> usize {
+    input.cost().max(1)
 }
 
 /// What a pool thread runs for a stream.
@@ -228,11 +233,11 @@ impl<W: Work> Shared<W> {
                 }
                 return false;
             };
-            let cost = input.cost();
+            let cost = cost(&input);
             inbox.cost -= cost;
             drop(inbox);
             self.room.notify_one();
-            done += cost.max(1);
+            done += cost;
             let more = slot.as_mut().is_some_and(|work| {
                 catch_unwind(AssertUnwindSafe(|| work.run(input))).unwrap_or_else(|_| {
                     work.crashed();
@@ -287,7 +292,7 @@ impl<W: Work> Seat<W> {
         if inbox.cost >= inbox.capacity {
             return Ok(Some(input));
         }
-        inbox.cost += input.cost();
+        inbox.cost += cost(&input);
         inbox.queue.push_back(input);
         let wake = !std::mem::replace(&mut inbox.busy, true);
         drop(inbox);

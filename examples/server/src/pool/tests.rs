@@ -133,6 +133,44 @@ async fn a_full_inbox_makes_the_sender_wait() {
 }
 
 #[test]
+fn no_input_is_free() {
+    let (pool, _holder, release) = held_pool();
+    let (sender, log) = mpsc::channel();
+    let seat = pool.seat(Class::Live, 100, scribe("flood", &sender));
+    let taken = (0..10_000).take_while(|_| seat.offer(Task::Write(0)).unwrap().is_none()).count();
+    assert_eq!(taken, 100);
+    release.send(()).unwrap();
+    assert_eq!(take(&log, 100), ["flood"; 100]);
+}
+
+/// Streams that send in real time, one that sends as fast as it can, and recordings: nobody waits for long.
+#[test]
+fn real_time_streams_wait_no_longer_because_others_are_greedy() {
+    const STREAMS: usize = 20;
+    let (pool, _holder, release) = held_pool();
+    let (sender, log) = mpsc::channel();
+    let names: Vec<&'static str> = (0..STREAMS).map(|i| &*format!("stream {i}").leak()).collect();
+    let greedy = pool.seat(Class::Live, 1_000_000, scribe("greedy", &sender));
+    let recording = pool.seat(Class::Background, 1_000_000, scribe("recording", &sender));
+    for _ in 0..1000 {
+        greedy.offer(Task::Write(100)).unwrap();
+        recording.offer(Task::Write(100)).unwrap();
+    }
+    let streams: Vec<_> = names.iter().map(|name| pool.seat(Class::Live, 2000, scribe(name, &sender))).collect();
+    for stream in &streams {
+        stream.offer(Task::Write(100)).unwrap();
+    }
+    release.send(()).unwrap();
+    let order = take(&log, 2 + 3 * STREAMS);
+    for name in names {
+        let place = order.iter().position(|other| *other == name).expect("its turn has come");
+        // The greedy one's turn, those of the streams before, and the share of the recordings.
+        let most = 2 + STREAMS + 2 * (STREAMS / BACKGROUND_SHARE as usize + 1);
+        assert!(place <= most, "{name} waits for {place} pieces");
+    }
+}
+
+#[test]
 fn an_ended_stream_says_so_and_frees_its_state() {
     let pool = Pool::new(2).unwrap();
     let (sender, log) = mpsc::channel();

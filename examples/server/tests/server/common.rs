@@ -320,3 +320,24 @@ pub fn wav(samples: &[i16]) -> Vec<u8> {
     file.extend_from_slice(&data);
     file
 }
+
+/// The packets of an Ogg file (RFC 3533) behind its two headers.
+#[cfg(feature = "opus")]
+pub fn ogg_packets(file: &[u8]) -> Vec<Vec<u8>> {
+    let (mut packets, mut packet, mut rest) = (Vec::new(), Vec::new(), file);
+    while !rest.is_empty() {
+        let (head, lengths) = rest.split_at(27);
+        assert_eq!(&head[..4], b"OggS");
+        let (lengths, mut data) = lengths.split_at(head[26].into());
+        for &length in lengths {
+            let (segment, more) = data.split_at(length.into());
+            packet.extend_from_slice(segment);
+            data = more;
+            if length < 255 {
+                packets.push(std::mem::take(&mut packet));
+            }
+        }
+        rest = data;
+    }
+    packets.split_off(2)
+}

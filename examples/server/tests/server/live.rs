@@ -334,3 +334,101 @@ async fn words_are_written_as_asked() {
     let text = session.text(0);
     assert!(text.starts_with(char::is_uppercase) && text.ends_with('.'), "{text}");
 }
+
+#[cfg(feature = "opus")]
+#[tokio::test]
+async fn opus_comes_in_packets_and_in_files() {
+    let server = TestServer::default().await;
+    let file = std::fs::read(clip_path("formats/speech.opus")).unwrap();
+    // What the engine makes of the decoded file, which coding has changed a little.
+    let mut decoded = linnet::audio::AudioFile::open(clip_path("formats/speech.opus")).unwrap();
+    let mut config = linnet::StreamConfig::default();
+    config.audio = linnet::AudioFormat { rate_hz: 48_000, channels: 1 };
+    let mut stream = super::common::engine().stream(config).unwrap();
+    while let Some(block) = decoded.next_block().unwrap() {
+        stream.push_f32(block).unwrap();
+    }
+    stream.finish().unwrap();
+    let mut texts = Vec::new();
+    while let Some(event) = stream.poll() {
+        if let linnet::Event::Final(hypothesis) = event {
+            texts.push(hypothesis.text().to_owned());
+        }
+    }
+    let expected = texts.join(" ").trim().to_owned();
+    assert!(!expected.is_empty());
+
+    // A file, with and without its name, also when packets were announced.
+    for query in ["", "encoding=ogg-opus", "encoding=opus&sample_rate=48000"] {
+        let mut client = server.live(query).await;
+        client.stream(&file, 500).await;
+        let session = client.finish().await;
+        assert!(alike(&session.text(0), &expected), "{query}: {:?}, not {expected:?}", session.text(0));
+        let metadata = session.messages.last().unwrap();
+        assert_eq!((&metadata["duration"], metadata["sha256"].as_str()), (&2.736.into(), Some(&*sha256(&file))));
+    }
+
+    // Packets, one in each message, decoded to other rates and to both channels.
+    for (query, channels) in [("sample_rate=16000", 1), ("sample_rate=48000", 1), ("channels=2&multichannel=true", 2)] {
+        let mut client = server.live(&format!("encoding=opus&{query}")).await;
+        for (i, packet) in super::common::ogg_packets(&file).iter().enumerate() {
+            client.send(if i == 40 { &[3] } else { packet }).await;
+        }
+        let session = client.finish().await;
+        for channel in 0..channels {
+            let text = session.text(channel);
+            assert!(alike(&text, &expected), "{query}: {text:?}, not {expected:?}");
+        }
+        let metadata = session.messages.last().unwrap();
+        assert!((metadata["duration"].as_f64().unwrap() - 2.75).abs() < 0.03, "{metadata}");
+        assert_eq!(metadata["warnings"][0]["type"], "damaged_audio", "{metadata}");
+    }
+
+    // What is none of it.
+    let mut client = server.live("encoding=opus").await;
+    client.send(&[3]).await;
+    let session = client.rest().await;
+    assert_eq!(session.close_code(), 1008);
+    assert!(session.close_reason().starts_with("DATA-0000"), "{}", session.close_reason());
+}
+
+#[tokio::test]
+async fn phrases_can_be_expected_in_mid_stream() {
+    let server = TestServer::default().await;
+    let samples = clip(&clips()[0]);
+    // Strongly enough that it is heard where something near it was said.
+    let mut client = server.live(&format!("{RAW}&endpointing=false")).await;
+    client.text(r#"{"type":"Configure","keyterms":["mister quilter","the apostle","gospel"]}"#).await;
+    assert_eq!(client.next().await.unwrap()["type"], "ConfigureSuccess");
+    client.stream(&bytes(&samples), MESSAGE).await;
+    let changed = client.finish().await;
+    let keyterms = "keyterm=mister%20quilter&keyterm=the%20apostle&keyterm=gospel";
+    let mut client = server.live(&format!("{RAW}&endpointing=false&{keyterms}")).await;
+    client.stream(&bytes(&samples), MESSAGE).await;
+    let asked = client.finish().await;
+    assert_eq!(changed.text(0), asked.text(0), "as if they had been asked for at the start");
+    assert_ne!(changed.text(0), recognized_whole(&samples), "the phrases make a difference");
+
+    // None of a message that can't be carried out as a whole.
+    let mut client = server.live(&format!("{RAW}&endpointing=false")).await;
+    let many = serde_json::json!({
+        "type": "Configure", "features": {"punctuate": true}, "keyterms": vec!["mister quilter"; 501],
+    });
+    client.text(&many.to_string()).await;
+    let failure = client.next().await.unwrap();
+    assert_eq!(
+        (&failure["type"], &failure["code"]),
+        (&"ConfigureFailure".into(), &"CONFIGURE_KEYTERMS_REFUSED".into())
+    );
+    // Set and taken back.
+    client.text(r#"{"type":"Configure","keyterms":["mister quilter"]}"#).await;
+    client.text(r#"{"type":"Configure","keyterms":[]}"#).await;
+    client.stream(&bytes(&samples), MESSAGE).await;
+    assert_eq!(client.finish().await.text(0), recognized_whole(&samples));
+
+    // A phrase that the model can't write is told.
+    let mut client = server.live(&format!("{RAW}&keyterm=%E6%97%A5%E6%9C%AC")).await;
+    client.send(&[0; 6400]).await;
+    let session = client.finish().await;
+    assert_eq!(session.messages.last().unwrap()["warnings"][0]["type"], "rejected_phrase", "{session:?}");
+}

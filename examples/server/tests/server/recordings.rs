@@ -116,7 +116,7 @@ async fn what_cannot_be_recognized_is_told() {
         (server.post("", json, br#"{"url":"http://localhost/a.wav"}"#).await, 400, "url"),
         (server.post("", "", b"").await, 400, "empty"),
         (server.post("", "", b"no audio at all, just a few words").await, 400, "not an audio file"),
-        (server.post("encoding=opus", "", &[0; 100]).await, 400, "encoding"),
+        (server.post("encoding=speex", "", &[0; 100]).await, 400, "encoding"),
         (server.post("summarize=v2", "", &[0; 100]).await, 400, "summarize"),
         (server.post("", "", &[0; 300_001]).await, 413, "300000"),
     ];
@@ -149,4 +149,26 @@ async fn what_cannot_be_recognized_is_told() {
     let cut = &wav(&clip(&clips()[0]))[..100_000];
     let json = server.post("", "", cut).await.json();
     assert_eq!(json["metadata"]["warnings"][0]["type"], "damaged_audio", "{json}");
+}
+
+#[cfg(feature = "opus")]
+#[tokio::test]
+async fn opus_files_are_transcribed() {
+    let server = TestServer::default().await;
+    let file = std::fs::read(clip_path("formats/speech.opus")).unwrap();
+    let plain = server.post("", "Content-Type: audio/ogg\r\n", &file).await.json();
+    assert_eq!(plain["metadata"]["duration"], 2.736);
+    assert!(!words(&plain, 0).is_empty());
+    for encoding in ["opus", "ogg-opus"] {
+        let named = server.post(&format!("encoding={encoding}&sample_rate=16000"), "", &file).await.json();
+        assert_eq!(words(&named, 0), words(&plain, 0));
+    }
+    // What a browser records as it goes, which has no length.
+    let webm = std::fs::read(clip_path("formats/speech.webm")).unwrap();
+    let recorded = server.post("", "Content-Type: audio/webm;codecs=opus\r\n", &webm).await.json();
+    assert!(!words(&recorded, 0).is_empty() && recorded["metadata"]["warnings"].is_null(), "{recorded}");
+
+    // Packets have no boundaries in a body.
+    let answer = server.post("encoding=opus&sample_rate=16000", "", &super::common::ogg_packets(&file).concat()).await;
+    assert_eq!(answer.status, 400, "{answer:?}");
 }

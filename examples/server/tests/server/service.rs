@@ -132,8 +132,22 @@ async fn bad_parameters_are_named_before_the_upgrade() {
     }
     let answer = server.get("/v1/listen").await;
     assert_eq!((answer.status, answer.json()["err_code"].as_str()), (400, Some("Bad Request")));
-    assert_eq!(server.get("/v1/../../etc/passwd").await.status, 404);
-    assert_eq!(server.get("/v2/listen").await.status, 404);
+    for path in [
+        "/v2/listen",
+        "/v1/../../etc/passwd",
+        "/v1/listen/../../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/..%2f..%2fetc%2fpasswd",
+        "/page.js/../../../src/main.rs",
+        "//etc/passwd",
+        "/page.js%00.css",
+        "/\\..\\..\\windows",
+        "/v1/listen/",
+        "/.git/config",
+    ] {
+        let answer = server.get(path).await;
+        assert!([400, 404].contains(&answer.status) && !answer.body.contains("root:"), "{path}: {answer:?}");
+    }
 }
 
 #[tokio::test]
@@ -250,4 +264,123 @@ async fn bad_company_is_shown_the_door() {
     let mut client = server.live(RAW).await;
     client.stream(&bytes(&samples), 3200).await;
     assert_eq!(client.finish().await.text(0), recognized(&samples));
+}
+
+#[tokio::test]
+async fn a_token_has_its_own_limits() {
+    let (token, line) = new_token("kiosk");
+    let config = Config { tokens: Some(tokens(&format!("{line} 3 0"))), max_streams: Some(5), ..Config::default() };
+    let server = TestServer::start(config).await;
+    let answer = server.post(RAW, &format!("Authorization: Token {token}\r\n"), &[0; 6400]).await;
+    assert_eq!(answer.status, 429);
+    assert!(answer.body.contains("0 recordings"), "{answer:?}");
+    assert!(server.try_live(RAW, &[("authorization", &format!("Token {token}"))]).await.is_ok());
+}
+
+#[tokio::test]
+async fn the_canary_sings() {
+    use linnet_server::canary::Canary;
+    let audio = std::fs::read(super::common::clip_path(&clips()[0])).unwrap().into();
+    let samples = clip(&clips()[0]);
+    let format = linnet::AudioFormat { rate_hz: 16_000, channels: 1 };
+    let text = super::common::transcribed(&samples, format);
+    let every = Duration::from_millis(100);
+    let config = Config { canary: Some(Canary { audio, text, every }), max_streams: Some(1), ..Config::default() };
+    let server = TestServer::start(config).await;
+    for attempt in 0.. {
+        let metrics = server.get("/metrics").await.body;
+        if let Some(rate) = metrics.lines().find_map(|line| line.strip_prefix("linnet_canary_word_error_rate ")) {
+            // Against its own words: the cuts of the audio may change one of them.
+            assert!(rate.parse::<f64>().unwrap() < 0.25, "{rate}");
+            assert!(metrics.contains("linnet_canary_runs_total{outcome=\"recognized\"} "));
+            assert!(metrics.contains("linnet_breaker_open 0"));
+            break;
+        }
+        assert!(attempt < 500, "no canary in\n{metrics}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[cfg(feature = "tls")]
+#[tokio::test]
+async fn connections_over_tls() {
+    use std::sync::Arc;
+
+    use futures_util::{SinkExt, StreamExt};
+    use linnet_server::tls::{TlsError, TlsFiles};
+    use rustls::pki_types::ServerName;
+    use tokio_rustls::TlsConnector;
+    use tokio_tungstenite::{client_async, tungstenite::Message};
+
+    let folder = tempfile::tempdir().unwrap();
+    let files = TlsFiles { certificates: folder.path().join("cert.pem"), key: folder.path().join("key.pem") };
+    let bind = async |files: &TlsFiles| {
+        let config = Config { tls: Some(files.clone()), max_streams: Some(2), ..Config::default() };
+        Server::bind("127.0.0.1:0".parse().unwrap(), super::common::engine(), config).await.err()
+    };
+    assert!(matches!(bind(&files).await, Some(ServerError::Tls(TlsError::File { .. }))));
+    std::fs::write(&files.certificates, "no certificate").unwrap();
+    std::fs::write(&files.key, "no key").unwrap();
+    assert!(matches!(bind(&files).await, Some(ServerError::Tls(TlsError::Empty { .. }))));
+
+    let make = || {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(&files.certificates, made.cert.pem()).unwrap();
+        std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(made.cert.der().clone()).unwrap();
+        let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        TlsConnector::from(Arc::new(config))
+    };
+    let connector = make();
+    let config = Config { tls: Some(files.clone()), max_streams: Some(2), ..Config::default() };
+    let server = TestServer::start(Config { header_timeout: Duration::from_millis(500), ..config }).await;
+    let connect = async |connector: &TlsConnector| {
+        let socket = TcpStream::connect(server.address).await.unwrap();
+        connector.connect(ServerName::try_from("localhost").unwrap(), socket).await
+    };
+
+    let mut stream = connect(&connector).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    assert_eq!(Answer::parse(&answer).body, "ok\n");
+
+    let samples = clip(&clips()[0]);
+    let url = format!("wss://localhost/v1/listen?{RAW}");
+    let (mut socket, _) = client_async(url, connect(&connector).await.unwrap()).await.unwrap();
+    for part in bytes(&samples).chunks(3200) {
+        socket.send(Message::binary(part.to_vec())).await.unwrap();
+    }
+    socket.send(Message::text(r#"{"type":"CloseStream"}"#)).await.unwrap();
+    let mut texts = Vec::new();
+    while let Some(Ok(message)) = socket.next().await {
+        if let Message::Text(text) = message {
+            let message: serde_json::Value = serde_json::from_str(&text).unwrap();
+            if message["type"] == "Results" {
+                texts.push(super::common::transcript(&message).to_owned());
+            }
+        }
+    }
+    assert_eq!(texts.join(" ").trim(), recognized(&samples));
+
+    // Who does not speak TLS, or says nothing, is let go.
+    let plain = server.raw(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    assert!(!plain.contains("ok"), "{plain:?}");
+    assert_eq!(server.raw(b"").await, "");
+
+    // A new certificate is taken up without a restart.
+    let renewed = make();
+    assert!(connect(&renewed).await.is_err());
+    for attempt in 0.. {
+        if connect(&renewed).await.is_ok() {
+            break;
+        }
+        assert!(attempt < 100, "the new certificate is not taken up");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }

@@ -32,6 +32,17 @@ fn raw_audio_is_described() {
     assert!(params.settings.multichannel && params.settings.stream.interim_results);
 }
 
+#[cfg(feature = "opus")]
+#[test]
+fn opus_comes_in_packets_or_in_files() {
+    let raw = |query, kind| parse(query, kind).unwrap().settings.raw;
+    let at = |rate_hz, channels| Some((RawEncoding::Opus, AudioFormat { rate_hz, channels }));
+    assert_eq!(raw("encoding=opus&sample_rate=16000", Kind::Live), at(16_000, 1));
+    assert_eq!(raw("encoding=opus&channels=2", Kind::Live), at(48_000, 2));
+    assert_eq!(raw("encoding=ogg-opus&sample_rate=16000", Kind::Live), None);
+    assert_eq!(raw("encoding=opus&sample_rate=16000", Kind::Recording), None);
+}
+
 #[test]
 fn pauses_can_be_set_and_turned_off() {
     let endpointing = |query| live(query).settings.stream.endpointing;
@@ -45,6 +56,12 @@ fn pauses_can_be_set_and_turned_off() {
 #[test]
 fn what_cannot_be_done_is_refused_by_name() {
     for (query, name) in [
+        ("encoding=speex", "encoding"),
+        #[cfg(feature = "opus")]
+        ("encoding=opus&sample_rate=44100", "sample_rate"),
+        #[cfg(feature = "opus")]
+        ("encoding=opus&channels=3", "channels"),
+        #[cfg(not(feature = "opus"))]
         ("encoding=opus", "encoding"),
         ("encoding=linear16", "sample_rate"),
         ("encoding=linear16&sample_rate=100", "sample_rate"),
@@ -100,6 +117,9 @@ fn phrases_are_boosted() {
     assert_eq!(told, [("flat white", 1.5), ("tea", 3.0), ("mocha", 1.5)]);
     assert!(refused("keywords=tea:much").contains("keywords"));
     assert!(refused(&"keyterm=a&".repeat(501)).contains("keyterm"));
+    assert!(refused(&format!("keyterm={}", "a".repeat(201))).contains("keyterm"));
+    assert_eq!(keyterm_hotwords(&["oat milk".into(), " ".into()]).unwrap().len(), 1);
+    assert!(keyterm_hotwords(&vec!["a".into(); 501]).is_err());
 }
 
 #[test]
