@@ -92,7 +92,7 @@ pub fn right_words(reference: &str, hypothesis: &[String]) -> Vec<bool> {
     let flat: Vec<&String> = heard.iter().flatten().collect();
     let said: Vec<&String> = said.iter().collect();
     let mut right = matches(&said, &flat).into_iter();
-    heard.iter().map(|parts| right.by_ref().take(parts.len()).fold(true, |all, one| all && one)).collect()
+    heard.iter().map(|parts| right.by_ref().take(parts.len()).filter(|one| !one).count() == 0).collect()
 }
 
 /// Which of `heard` are matched in a least alignment with `said`.

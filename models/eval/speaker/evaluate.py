@@ -8,7 +8,7 @@ TEST is what mixtures.py --split test writes. Three systems:
 - linnet: the command as it ships, streaming, with its own idea of where speech is;
 - resemblyzer + ours: embeddings of the pretrained voice encoder of the PyPI package resemblyzer (1.42 M weights,
   trained on thousands of speakers) over stretches of 1.6 s every 0.48 s, in the same online clustering, its threshold
-  chosen on the clean conversations of --tune;
+  chosen on --tune;
 - resemblyzer + offline: the same embeddings clustered after the fact by average linkage into as many speakers as there
   are, which no streaming system is told.
 
@@ -127,11 +127,11 @@ def conversations(folder, noises=("", "-noise")):
 def chosen_threshold(encoder, folder):
     """The threshold with the least confusion on the tuning conversations."""
     heard = []
-    for _, _, path, reference in conversations(folder, ("",)):
+    for _, _, path, reference in conversations(folder):
         embeddings = encoder(path)
         heard.append((reference, embeddings, speech_hops(reference, len(embeddings))))
     best = (np.inf, None)
-    for threshold in (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8):
+    for threshold in (0.6, 0.65, 0.7, 0.725, 0.75, 0.775, 0.8, 0.85):
         settings = Settings(threshold=threshold, switch=0.4, merge=min(threshold + 0.15, 0.95), most=4)
         wrong = sum(errors(r, on_speech(segments_of(label(e, v, settings)), r))[0][3] for r, e, v in heard)
         print(f"resemblyzer: threshold {threshold}, {wrong:.0f} s confused", file=sys.stderr, flush=True)
