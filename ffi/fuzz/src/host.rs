@@ -46,6 +46,8 @@ pub fn model() -> &'static [u8] {
             joiner: JoinerConfig { hidden: 8, activation: Activation::Relu },
             vocab_size: pieces.len(),
             endpoint: Some(EndpointConfig { stack: 4, width: 6, hidden: 5 }),
+            speaker: None,
+            confidence: None,
         };
         let mut checkpoint = Checkpoint::random(&config, 1).expect("the configuration is sound");
         checkpoint.tokens = Tokens::new(pieces).expect("the pieces are sound");

@@ -100,7 +100,7 @@ impl Grammar {
 
     /// What a letter of the grammar's words earns, unless [`Grammar::with_letter_reward`] sets another value. Chosen on
     /// half of the coffee orders in `models/eval/kiosk`.
-    pub const DEFAULT_LETTER_REWARD: f32 = 1.0;
+    pub const DEFAULT_LETTER_REWARD: f32 = 0.3;
 
     /// Compiles a grammar for the tokens of a model.
     ///
