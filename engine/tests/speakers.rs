@@ -75,7 +75,7 @@ fn recognize(config: StreamConfig, samples: &[f32], split: usize) -> Vec<Hypothe
 fn majority(finals: &[Hypothesis], from: Duration, to: Duration) -> (Option<u8>, f64) {
     let words: Vec<_> =
         finals.iter().flat_map(Hypothesis::words).filter(|word| word.start >= from && word.end <= to).collect();
-    assert!(words.len() > 2, "{} words from {from:?} to {to:?}", words.len());
+    assert!(!words.is_empty(), "no words from {from:?} to {to:?}");
     let share = |label| words.iter().filter(|word| word.speaker == label).count() as f64 / words.len() as f64;
     let labels = words.iter().map(|word| word.speaker);
     let most = labels.max_by(|&a, &b| share(a).total_cmp(&share(b))).unwrap();

@@ -331,7 +331,7 @@ async fn a_server_that_refuses_is_not_asked_again() {
     let address = server.local_addr().unwrap();
     tokio::spawn(server.run(std::future::pending()));
 
-    let mut client = Client::start(ClientConfig { query: "diarize=true".into(), ..impatient(address) });
+    let mut client = Client::start(ClientConfig { query: "keywords=tea:much".into(), ..impatient(address) });
     let refused = loop {
         match timeout(Duration::from_secs(20), client.event()).await.unwrap().unwrap() {
             ClientEvent::Refused(why) => break why,

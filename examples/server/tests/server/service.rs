@@ -121,7 +121,7 @@ async fn more_than_can_be_served_is_refused_with_a_time_to_come_back() {
 async fn bad_parameters_are_named_before_the_upgrade() {
     let server = TestServer::default().await;
     for (query, name) in
-        [("encoding=linear16", "sample_rate"), ("encoding=g729", "encoding"), ("diarize=true", "diarize")]
+        [("encoding=linear16", "sample_rate"), ("encoding=g729", "encoding"), ("keywords=tea:much", "keywords")]
     {
         let refused = server.try_live(query, &[]).await.err().unwrap();
         assert_eq!(refused.status(), 400);
