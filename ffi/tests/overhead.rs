@@ -80,7 +80,7 @@ fn side_by_side(engine: &Engine, handle: linnet_engine_t, samples: &[f32], times
     event.size = size_of_val(&event);
     let mut rust = InRust(engine.stream(StreamConfig::default()).unwrap());
     let mut c = ThroughC { stream, event };
-    let mut ways: [&mut dyn Way; 2] = [&mut rust, &mut c];
+    let ways: [&mut dyn Way; 2] = [&mut rust, &mut c];
     let mut events = [0; 2];
     for (number, (block, times)) in samples.chunks(BLOCK).zip(times).enumerate() {
         for way in [number % 2, 1 - number % 2] {
