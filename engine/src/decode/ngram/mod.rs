@@ -93,9 +93,9 @@ const UNKNOWN: f32 = -12.0;
 
 impl LanguageModel {
     /// Weight of the model beside the transducer, unless [`LanguageModel::with_weight`] sets another.
-    pub const DEFAULT_WEIGHT: f32 = 0.5;
+    pub const DEFAULT_WEIGHT: f32 = 0.2;
     /// What a token earns, unless [`LanguageModel::with_token_reward`] sets another.
-    pub const DEFAULT_TOKEN_REWARD: f32 = 1.5;
+    pub const DEFAULT_TOKEN_REWARD: f32 = 0.8;
 
     fn new(ngrams: Ngrams) -> Self {
         let (weight, token_reward) = (Self::DEFAULT_WEIGHT, Self::DEFAULT_TOKEN_REWARD);
