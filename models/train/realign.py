@@ -3,7 +3,8 @@
 
     realign.py --data DATA --split train --checkpoint checkpoint/resume_f16.pt --out ALIGNED.jsonl
 
-Twenty times faster than align.py and needs no dictionary, so a checkpoint is the way to place new recordings. Writes
+Takes about 230 hours of audio an hour of one core and needs no dictionary: the way to place new recordings once there
+is a checkpoint. Writes
 one JSON object an utterance: path, text, `ends` (mel frame where each token ends, 80 ms apart at best) and `score`
 (mean log-probability of the aligned labels a token; the lowest are most often mislabelled).
 A second run adds what is missing.

@@ -33,9 +33,7 @@ impl Checkpoint {
     /// [`ModelFileError::Unsupported`] when it was trained on other features than this model takes; others when the
     /// file cannot be read or is none. The checkpoint is unchanged then.
     pub fn attach_endpoint(&mut self, path: impl AsRef<Path>) -> Result<(), ModelFileError> {
-        let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| ModelFileError::Io { path: path.into(), source })?;
-        self.attach_endpoint_bytes(&bytes)
+        self.attach_endpoint_bytes(&read(path.as_ref())?)
     }
 
     /// As [`Checkpoint::attach_endpoint`] from memory.
@@ -56,9 +54,7 @@ impl Checkpoint {
     /// # Errors
     /// As [`Checkpoint::attach_endpoint`].
     pub fn attach_speaker(&mut self, path: impl AsRef<Path>) -> Result<(), ModelFileError> {
-        let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| ModelFileError::Io { path: path.into(), source })?;
-        self.attach_speaker_bytes(&bytes)
+        self.attach_speaker_bytes(&read(path.as_ref())?)
     }
 
     /// As [`Checkpoint::attach_speaker`] from memory.
@@ -117,9 +113,7 @@ impl Checkpoint {
     /// When the file can't be read, lacks a field or holds a number that no calibration has. The checkpoint is
     /// unchanged then.
     pub fn attach_confidence(&mut self, path: impl AsRef<Path>) -> Result<(), ModelFileError> {
-        let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| ModelFileError::Io { path: path.into(), source })?;
-        self.attach_confidence_bytes(&bytes)
+        self.attach_confidence_bytes(&read(path.as_ref())?)
     }
 
     /// As [`Checkpoint::attach_confidence`] from memory.
@@ -134,6 +128,10 @@ impl Checkpoint {
         self.config = config;
         Ok(())
     }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, ModelFileError> {
+    std::fs::read(path).map_err(|source| ModelFileError::Io { path: path.into(), source })
 }
 
 #[cfg(test)]
