@@ -444,17 +444,40 @@ pub struct Pull {
 /// Arguments of `lm`.
 #[derive(Args, Debug)]
 pub struct Lm {
-    /// Texts, a sentence a line, in words as they are spoken.
-    #[arg(required = true, value_name = "TEXTS")]
-    pub texts: Vec<PathBuf>,
+    /// Texts, a sentence a line, in words as they are spoken; each may count more or less than the others.
+    #[arg(required = true, value_name = "TEXT[=WEIGHT]", value_parser = weighed_text)]
+    pub texts: Vec<WeighedText>,
     #[command(flatten)]
     pub model: ModelArgs,
     /// Most pieces of an n-gram.
-    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u8).range(1..=8))]
+    #[arg(long, value_name = "N", default_value = "6", value_parser = clap::value_parser!(u8).range(1..=12))]
     pub order: u8,
+    /// Most n-grams. Those that matter least are left out.
+    #[arg(long, value_name = "N", default_value = "1000000")]
+    pub ngrams: usize,
     /// The ARPA file to write.
     #[arg(short, long, value_name = "FILE.arpa")]
     pub output: PathBuf,
+}
+
+/// A text and how much it counts.
+#[derive(Clone, Debug)]
+pub struct WeighedText {
+    /// Its file.
+    pub path: PathBuf,
+    /// How often each of its sentences counts.
+    pub weight: f32,
+}
+
+/// Reads TEXT[=WEIGHT].
+fn weighed_text(text: &str) -> Result<WeighedText, String> {
+    let Some((path, weight)) = text.rsplit_once('=') else {
+        return Ok(WeighedText { path: text.into(), weight: 1.0 });
+    };
+    match weight.parse() {
+        Ok(weight) if (1e-3..=1e3).contains(&weight) => Ok(WeighedText { path: path.into(), weight }),
+        _ => Err(format!("{weight:?} is no weight between 0.001 and 1000")),
+    }
 }
 
 /// Reads RATE:CHANNELS:ENC.

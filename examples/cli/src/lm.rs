@@ -7,10 +7,10 @@ use std::{
 };
 
 use crate::{
-    args::Lm,
+    args::{Lm, WeighedText},
     failure::Failure,
     model,
-    ngram::{Corpus, Ngrams},
+    ngram::{Corpus, MOST_TEXTS, Ngrams, Size, Text},
 };
 
 /// Runs the command.
@@ -20,25 +20,31 @@ use crate::{
 pub fn run(args: &Lm) -> Result<ExitCode, Failure> {
     let engine = model::open_for(&args.model)?;
     let speller = engine.speller();
-    let mut sequences = Vec::new();
-    let mut left_out = 0;
-    for path in &args.texts {
+    if args.texts.len() > MOST_TEXTS {
+        return Err(Failure::Work(format!("{} texts are more than {MOST_TEXTS}; join some", args.texts.len())));
+    }
+    let mut texts = Vec::new();
+    let (mut lines, mut left_out) = (0, 0);
+    for WeighedText { path, weight } in &args.texts {
         let text = fs::read_to_string(path).map_err(|error| Failure::on(path.display(), error))?;
+        let mut sequences = Vec::new();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             match speller.tokens_of(line) {
                 Ok(tokens) => sequences.push(tokens),
                 Err(_) => left_out += 1,
             }
         }
+        lines += sequences.len();
+        texts.push(Text { sequences, weight: *weight });
     }
-    if sequences.is_empty() {
+    if lines == 0 {
         return Err(Failure::Work(
             "the text has no line that the model can write; it takes words as they are spoken".into(),
         ));
     }
     let names = engine.tokens().pieces().map(String::from).collect();
-    let lines = sequences.len();
-    let ngrams = Ngrams::estimate(Corpus { names, sequences }, args.order.into());
+    let size = Size { order: args.order.into(), ngrams: args.ngrams };
+    let ngrams = Ngrams::estimate(Corpus { names, texts }, size);
     let named = |error: std::io::Error| Failure::on(args.output.display(), error);
     let mut out = BufWriter::new(File::create(&args.output).map_err(named)?);
     ngrams.write_arpa(&mut out).and_then(|()| out.flush()).map_err(named)?;
