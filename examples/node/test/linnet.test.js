@@ -81,12 +81,7 @@ test('a recording takes the settings of a stream', () => {
 const LETTER = '\\data\\\n\\1-grams:\n-99\t<s>\n-1\t</s>\n-0.1\te\n\\end\\\n';
 
 test('a language model counts, and speakers are told apart', () => {
-  const heard = (options) => {
-    const stream = engine.stream({ endpoint_ms: 0, beam_width: 4, ...options });
-    const final = say(stream);
-    stream.close();
-    return final;
-  };
+  const heard = (options) => engine.transcribeFile(CLIP, { beam_width: 4, ...options });
   const plain = heard({});
   const strong = engine.languageModel(Buffer.from(LETTER), { weight: 5 });
   const mute = engine.languageModel(Buffer.from(LETTER), { weight: 0, token_reward: 0 });
