@@ -5,6 +5,8 @@ export interface Word {
   start_ms: number;
   end_ms: number;
   confidence: number;
+  /** Who says it, counted from 1; null where speakers are not told apart, or can't be yet. */
+  speaker: number | null;
 }
 
 export interface Slot {
@@ -54,6 +56,14 @@ export interface Other {
 
 export type Event = Interim | Final | Other;
 
+/** What only sessions tell. */
+export type SessionEvent =
+  | { kind: 'state'; state: State }
+  | { kind: 'trouble' | 'notice'; start_ms: number; end_ms: number; text: string }
+  | { kind: 'dead_microphone' | 'microphone_alive'; start_ms: number; end_ms: number };
+
+export type State = 'connecting' | 'live' | 'reconnecting' | 'stopped';
+
 export interface Hotword {
   phrase: string;
   boost?: number;
@@ -92,10 +102,22 @@ export interface StreamOptions {
   gate?: 0 | 1;
   beam_width?: number;
   alternatives?: number;
+  speakers?: number;
+  speaker_threshold?: number;
+  language_model?: LanguageModel | null;
   hotwords?: Hotwords | null;
   grammar?: Grammar | null;
   format?: Format | null;
 }
+
+export interface LiveOptions extends StreamOptions {
+  /** Whether the library captures, and from which microphone: an id or a part of its name. */
+  microphone?: boolean | string;
+  buffer_ms?: number;
+  realtime_priority?: boolean;
+}
+
+export type Preset = 'conversation' | 'command' | 'dictation' | 'drive_thru' | 'phone';
 
 declare class Handle {
   close(): void;
@@ -107,6 +129,8 @@ export class Hotwords extends Handle {
 
 export class Grammar extends Handle {}
 
+export class LanguageModel extends Handle {}
+
 export class Stream extends Handle {
   push(samples: Float32Array | Int16Array | Uint8Array): Event[];
   events(): Event[];
@@ -116,7 +140,21 @@ export class Stream extends Handle {
   setHotwords(hotwords: Hotwords | null): void;
   setGrammar(grammar: Grammar | null): void;
   setFormat(format: Format | null): void;
-  setPolicy(policy: 'conversation' | 'command' | 'dictation' | 'drive_thru' | 'phone' | PolicyFields): void;
+  setPolicy(policy: Preset | PolicyFields): void;
+}
+
+export class Live {
+  readonly state: State;
+  push(samples: Float32Array | Int16Array | Uint8Array): void;
+  next(timeout_ms?: number): Promise<Event | SessionEvent | null>;
+  [Symbol.asyncIterator](): AsyncIterator<Event | SessionEvent>;
+  finalize(): void;
+  stop(): void;
+  close(): Promise<void>;
+  setHotwords(hotwords: Hotwords | null): void;
+  setGrammar(grammar: Grammar | null): void;
+  setFormat(format: Format | null): void;
+  setPolicy(policy: Preset | PolicyFields): void;
 }
 
 export class Engine extends Handle {
@@ -124,6 +162,8 @@ export class Engine extends Handle {
   stream(options?: StreamOptions): Stream;
   hotwords(phrases: (string | Hotword)[]): Hotwords;
   grammar(source: string, options?: { rejection?: number; letter_reward?: number }): Grammar;
+  languageModel(source: string | Uint8Array, options?: { weight?: number; token_reward?: number }): LanguageModel;
+  live(options?: LiveOptions): Live;
   transcribeFile(path: string, options?: StreamOptions): Final;
 }
 

@@ -10,8 +10,12 @@
 //     for (const event of stream.push(block)) if (event.kind === 'final') console.log(event.text);
 //   });
 //
-// Times are in milliseconds. A push computes on the calling thread, a few milliseconds for a second of audio; give a
-// stream a worker thread of its own where that is too much.
+// Times are in milliseconds. A push to a stream computes on the calling thread, a few milliseconds for a second of audio;
+// where that is too much, `engine.live()` computes on threads of the library:
+//
+//   const session = engine.live();
+//   microphone.on('data', (block) => session.push(block));
+//   for await (const event of session) if (event.kind === 'final') console.log(event.text);
 
 const native = require('./native');
 const { koffi, types } = native;
@@ -64,6 +68,7 @@ function words(pointer, len) {
     start_ms: number(word.start_ms),
     end_ms: number(word.end_ms),
     confidence: word.confidence,
+    speaker: word.speaker || null,
   }));
 }
 
@@ -72,6 +77,8 @@ function toEvent(event) {
   const kind = native.KINDS[event.kind];
   if (!kind || kind === 'none') return null;
   const told = { kind, start_ms: number(event.start_ms), end_ms: number(event.end_ms) };
+  if (kind === 'state') return { kind, state: native.STATES[event.state] };
+  if (kind === 'trouble' || kind === 'notice') return Object.assign(told, { text: event.text });
   if (kind !== 'interim' && kind !== 'final') return told;
   Object.assign(told, {
     text: event.text,
@@ -172,8 +179,19 @@ class Grammar extends Handle {
   }
 }
 
-/** Fields of linnet_stream_config_t, and `hotwords`, `grammar` and `format`. */
-function toConfig({ hotwords, grammar, format, ...fields } = {}) {
+/** An n-gram model in the ARPA format, from a file or from a Buffer, for any number of streams. */
+class LanguageModel extends Handle {
+  constructor(engine, source, options = {}) {
+    const config = Object.assign(filled(types.LanguageModelConfig, native.language_model_config_init), options);
+    const handle = typeof source === 'string'
+      ? out(native.language_model_open, engine.handle, source, config)
+      : out(native.language_model_open_memory, engine.handle, source, source.length, config);
+    super(handle, native.language_model_free);
+  }
+}
+
+/** Fields of linnet_stream_config_t, and `hotwords`, `grammar`, `language_model` and `format`. */
+function toConfig({ hotwords, grammar, language_model, format, ...fields } = {}) {
   const config = filled(types.StreamConfig, native.stream_config_init);
   for (const [name, value] of Object.entries(fields)) {
     if (!(name in config)) throw new TypeError(`there is no setting ${name}; the settings are ${Object.keys(config).join(', ')}`);
@@ -181,8 +199,32 @@ function toConfig({ hotwords, grammar, format, ...fields } = {}) {
   }
   config.hotwords = hotwords ? hotwords.handle : 0;
   config.grammar = grammar ? grammar.handle : 0;
+  config.language_model = language_model ? language_model.handle : 0;
   config.format = toFormat(format);
   return config;
+}
+
+/** The samples as the library takes them, and how many frames they are. */
+function toSamples(samples, channels) {
+  if (samples instanceof Uint8Array) {
+    // A Buffer may lie at any address; samples may not.
+    const whole = samples.byteOffset % 2 === 0 ? samples : Uint8Array.from(samples);
+    samples = new Int16Array(whole.buffer, whole.byteOffset, whole.byteLength >> 1);
+  }
+  if (!(samples instanceof Float32Array || samples instanceof Int16Array)) {
+    throw new TypeError('samples are a Float32Array, an Int16Array, or a Buffer of int16');
+  }
+  const frames = samples.length / channels;
+  if (!Number.isInteger(frames)) throw new RangeError(`${samples.length} samples are not whole frames of ${channels} channels`);
+  return [samples, frames];
+}
+
+/** A preset's name, or fields of linnet_policy_t on top of the default ones. */
+function toPolicy(policy) {
+  const preset = typeof policy === 'string' ? PRESETS.indexOf(policy) : 0;
+  if (preset < 0) throw new TypeError(`there is no preset ${policy}; there are ${PRESETS.join(', ')}`);
+  const value = filled(types.Policy, native.policy_init, preset);
+  return Object.assign(value, typeof policy === 'string' ? {} : policy);
 }
 
 /** One audio stream: push samples, and take the events that came of them. */
@@ -197,16 +239,8 @@ class Stream extends Handle {
 
   /** Takes interleaved samples: a Float32Array in -1..1, an Int16Array, or a Buffer of int16. Returns the events. */
   push(samples) {
-    if (samples instanceof Uint8Array) {
-      // A Buffer may lie at any address; samples may not.
-      const whole = samples.byteOffset % 2 === 0 ? samples : Uint8Array.from(samples);
-      samples = new Int16Array(whole.buffer, whole.byteOffset, whole.byteLength >> 1);
-    }
-    const frames = samples.length / this.#channels;
-    if (!Number.isInteger(frames)) throw new RangeError(`${samples.length} samples are not whole frames of ${this.#channels} channels`);
-    if (samples instanceof Float32Array) check(native.stream_push_f32(this.handle, samples, frames));
-    else if (samples instanceof Int16Array) check(native.stream_push_i16(this.handle, samples, frames));
-    else throw new TypeError('samples are a Float32Array, an Int16Array, or a Buffer of int16');
+    const [values, frames] = toSamples(samples, this.#channels);
+    check((values instanceof Float32Array ? native.stream_push_f32 : native.stream_push_i16)(this.handle, values, frames));
     return this.events();
   }
 
@@ -256,10 +290,110 @@ class Stream extends Handle {
 
   /** Ends utterances by other rules: a preset's name, or fields of linnet_policy_t on top of the default ones. */
   setPolicy(policy) {
-    const preset = typeof policy === 'string' ? PRESETS.indexOf(policy) : 0;
-    if (preset < 0) throw new TypeError(`there is no preset ${policy}; there are ${PRESETS.join(', ')}`);
-    const value = filled(types.Policy, native.policy_init, preset);
-    check(native.stream_set_policy(this.handle, Object.assign(value, typeof policy === 'string' ? {} : policy)));
+    check(native.stream_set_policy(this.handle, toPolicy(policy)));
+  }
+}
+
+/**
+ * A session on threads of the library: push samples from anywhere, or let it capture from a microphone, and iterate over
+ * the events (`for await`) until the session has stopped, which is the last.
+ */
+class Live extends Handle {
+  #channels;
+  #waiting = null;
+  #closing = false;
+
+  constructor(engine, { microphone = false, buffer_ms, realtime_priority = true, ...options } = {}) {
+    const stream = toConfig(options);
+    const config = filled(types.LiveConfig, native.live_config_init);
+    config.source = microphone ? 1 : 0;
+    config.device = typeof microphone === 'string' ? microphone : null;
+    config.stream = stream;
+    config.realtime_priority = realtime_priority ? 1 : 0;
+    if (buffer_ms !== undefined) config.buffer_ms = buffer_ms;
+    super(out(native.live_start, engine.handle, config), native.live_free);
+    this.#channels = stream.channels;
+  }
+
+  /** Takes interleaved samples as a stream does, and returns at once. */
+  push(samples) {
+    const [values, frames] = toSamples(samples, this.#channels);
+    check((values instanceof Float32Array ? native.live_push_f32 : native.live_push_i16)(this.handle, values, frames));
+  }
+
+  /**
+   * The next event; null when none came in so many milliseconds. A thread of Node's pool waits meanwhile. Calls wait
+   * for each other.
+   */
+  async next(timeout_ms = 200) {
+    while (this.#waiting) await this.#waiting;
+    if (this.#closing) return null;
+    const event = blank(types.Event);
+    this.#waiting = new Promise((resolve, reject) => {
+      native.live_next.async(this.handle, event, timeout_ms, (error, status) => {
+        this.#waiting = null;
+        try {
+          if (error) throw error;
+          check(status);
+          // What the event points to is there until the next one is asked for.
+          resolve(toEvent(event));
+        } catch (failure) {
+          reject(failure);
+        }
+      });
+    });
+    return this.#waiting;
+  }
+
+  /** The events until the session has stopped or was closed. */
+  async *[Symbol.asyncIterator]() {
+    while (!this.#closing) {
+      const event = await this.next();
+      if (event) yield event;
+      if (event && event.kind === 'state' && event.state === 'stopped') return;
+    }
+  }
+
+  /** "connecting", "live", "reconnecting" or "stopped"; it may be ahead of the events. */
+  get state() {
+    return native.STATES[out(native.live_state, this.handle)];
+  }
+
+  /** Makes a final of all audio so far; it comes as an event. */
+  finalize() {
+    check(native.live_finalize(this.handle));
+  }
+
+  /** Ends the audio: what was pushed or captured is recognized, then the session stops. */
+  stop() {
+    check(native.live_stop(this.handle));
+  }
+
+  /** Ends the session at once, when nobody waits for an event any more. */
+  async close() {
+    this.#closing = true;
+    while (this.#waiting) await this.#waiting.catch(() => {});
+    super.close();
+  }
+
+  /** Listens for other hotwords, or for none. */
+  setHotwords(hotwords) {
+    check(native.live_set_hotwords(this.handle, hotwords ? hotwords.handle : 0));
+  }
+
+  /** Keeps to another grammar, or to none. */
+  setGrammar(grammar) {
+    check(native.live_set_grammar(this.handle, grammar ? grammar.handle : 0));
+  }
+
+  /** Writes words in another way. */
+  setFormat(format) {
+    check(native.live_set_format(this.handle, toFormat(format)));
+  }
+
+  /** Ends utterances by other rules: a preset's name, or fields of linnet_policy_t on top of the default ones. */
+  setPolicy(policy) {
+    check(native.live_set_policy(this.handle, toPolicy(policy)));
   }
 }
 
@@ -272,7 +406,7 @@ class Engine extends Handle {
     super(handle, native.engine_free);
   }
 
-  /** Starts a stream. Options are the fields of linnet_stream_config_t, `hotwords`, `grammar` and `format`. */
+  /** Starts a stream. Options: fields of linnet_stream_config_t, `hotwords`, `grammar`, `language_model`, `format`. */
   stream(options) {
     return new Stream(this, options);
   }
@@ -285,6 +419,18 @@ class Engine extends Handle {
   /** Compiles a grammar of what can be said. Options: `rejection`, `letter_reward`. */
   grammar(source, options) {
     return new Grammar(this, source, options);
+  }
+
+  /** Reads an n-gram model from a file or from a Buffer. Options: `weight`, `token_reward`. */
+  languageModel(source, options) {
+    return new LanguageModel(this, source, options);
+  }
+
+  /**
+   * Starts a session. Options are those of a stream, and `microphone` (true, or an id), `buffer_ms`, `realtime_priority`.
+   */
+  live(options) {
+    return new Live(this, options);
   }
 
   /** Recognizes an audio file: WAV, FLAC, MP3 or Ogg Vorbis. Returns a final. */
@@ -300,4 +446,4 @@ class Engine extends Handle {
   }
 }
 
-module.exports = { Engine, Stream, Hotwords, Grammar, LinnetError, version: native.version() };
+module.exports = { Engine, Stream, Live, Hotwords, Grammar, LanguageModel, LinnetError, version: native.version() };

@@ -40,6 +40,21 @@ const StreamConfig = koffi.struct('linnet_stream_config_t', {
   hotwords: 'uint64_t',
   grammar: 'uint64_t',
   format: 'linnet_format_config_t *',
+  speakers: 'uint32_t',
+  speaker_threshold: 'float',
+  language_model: 'uint64_t',
+});
+
+const LiveConfig = koffi.struct('linnet_live_config_t', {
+  size: 'size_t',
+  source: 'uint32_t',
+  buffer_ms: 'uint32_t',
+  device: 'const char *',
+  stream: 'linnet_stream_config_t *',
+  realtime_priority: 'uint32_t',
+  event_fd: 'uint32_t',
+  on_event: 'void *',
+  user_data: 'void *',
 });
 
 const Policy = koffi.struct('linnet_policy_t', {
@@ -73,13 +88,19 @@ const GrammarConfig = koffi.struct('linnet_grammar_config_t', {
   letter_reward: 'float',
 });
 
+const LanguageModelConfig = koffi.struct('linnet_language_model_config_t', {
+  size: 'size_t',
+  weight: 'float',
+  token_reward: 'float',
+});
+
 const Word = koffi.struct('linnet_word_t', {
   text: 'const char *',
   text_len: 'size_t',
   start_ms: 'uint64_t',
   end_ms: 'uint64_t',
   confidence: 'float',
-  reserved: 'uint32_t',
+  speaker: 'uint32_t',
 });
 
 const Slot = koffi.struct('linnet_slot_t', {
@@ -127,7 +148,11 @@ const Event = koffi.struct('linnet_event_t', {
   accepted: 'bool',
 });
 
-const KINDS = ['none', 'speech_started', 'interim', 'final', 'utterance_end', 'gap'];
+const KINDS = [
+  'none', 'speech_started', 'interim', 'final', 'utterance_end', 'gap', 'state', 'trouble', 'dead_microphone',
+  'microphone_alive', 'notice',
+];
+const STATES = ['none', 'connecting', 'live', 'reconnecting', 'stopped'];
 
 function candidates() {
   if (process.env.LINNET_LIBRARY) return [process.env.LINNET_LIBRARY];
@@ -150,7 +175,11 @@ if (version !== ABI_VERSION) {
 module.exports = {
   koffi,
   KINDS,
-  types: { StreamConfig, Replacement, FormatConfig, Policy, Hotword, RejectedHotword, GrammarConfig, Word, Slot, Alternative, Event },
+  STATES,
+  types: {
+    StreamConfig, LiveConfig, Replacement, FormatConfig, Policy, Hotword, RejectedHotword, GrammarConfig,
+    LanguageModelConfig, Word, Slot, Alternative, Event,
+  },
   version: f('const char *linnet_version()'),
   last_error: f('const char *linnet_last_error()'),
   status_name: f('const char *linnet_status_name(int32_t status)'),
@@ -178,6 +207,23 @@ module.exports = {
   grammar_config_init: f('int32_t linnet_grammar_config_init(_Inout_ linnet_grammar_config_t *config)'),
   grammar_new: f('int32_t linnet_grammar_new(uint64_t engine, const char *source, const linnet_grammar_config_t *config, _Out_ uint64_t *grammar)'),
   grammar_free: f('int32_t linnet_grammar_free(uint64_t grammar)'),
+  language_model_config_init: f('int32_t linnet_language_model_config_init(_Inout_ linnet_language_model_config_t *config)'),
+  language_model_open: f('int32_t linnet_language_model_open(uint64_t engine, const char *path, const linnet_language_model_config_t *config, _Out_ uint64_t *model)'),
+  language_model_open_memory: f('int32_t linnet_language_model_open_memory(uint64_t engine, const uint8_t *text, size_t len, const linnet_language_model_config_t *config, _Out_ uint64_t *model)'),
+  language_model_free: f('int32_t linnet_language_model_free(uint64_t model)'),
+  live_config_init: f('int32_t linnet_live_config_init(_Inout_ linnet_live_config_t *config)'),
+  live_start: f('int32_t linnet_live_start(uint64_t engine, const linnet_live_config_t *config, _Out_ uint64_t *live)'),
+  live_free: f('int32_t linnet_live_free(uint64_t live)'),
+  live_push_f32: f('int32_t linnet_live_push_f32(uint64_t live, const float *samples, size_t frames)'),
+  live_push_i16: f('int32_t linnet_live_push_i16(uint64_t live, const int16_t *samples, size_t frames)'),
+  live_next: f('int32_t linnet_live_next(uint64_t live, _Inout_ linnet_event_t *event, uint32_t timeout_ms)'),
+  live_finalize: f('int32_t linnet_live_finalize(uint64_t live)'),
+  live_stop: f('int32_t linnet_live_stop(uint64_t live)'),
+  live_state: f('int32_t linnet_live_state(uint64_t live, _Out_ int32_t *state)'),
+  live_set_hotwords: f('int32_t linnet_live_set_hotwords(uint64_t live, uint64_t hotwords)'),
+  live_set_grammar: f('int32_t linnet_live_set_grammar(uint64_t live, uint64_t grammar)'),
+  live_set_format: f('int32_t linnet_live_set_format(uint64_t live, const linnet_format_config_t *config)'),
+  live_set_policy: f('int32_t linnet_live_set_policy(uint64_t live, const linnet_policy_t *policy)'),
   transcribe_file: f('int32_t linnet_transcribe_file(uint64_t engine, const char *path, const linnet_stream_config_t *config, _Out_ uint64_t *transcript)'),
   transcript_get: f('int32_t linnet_transcript_get(uint64_t transcript, _Inout_ linnet_event_t *event)'),
   transcript_free: f('int32_t linnet_transcript_free(uint64_t transcript)'),

@@ -330,6 +330,14 @@ typedef struct linnet_engine_info_t {
      * Left context of the attention in encoder frames.
      */
     uint32_t left_context_frames;
+    /**
+     * Whether the model has a speaker network, so that a stream's `speakers` does something: 1 or 0.
+     */
+    uint32_t speakers;
+    /**
+     * Zero.
+     */
+    uint32_t reserved;
 } linnet_engine_info_t;
 
 /**
@@ -425,6 +433,32 @@ typedef struct linnet_grammar_config_t {
  * it at the same time.
  */
 typedef uint64_t linnet_grammar_t;
+
+/**
+ * How much an n-gram model counts. Set `size`, fill the rest with linnet_language_model_config_init, and change what is
+ * needed.
+ */
+typedef struct linnet_language_model_config_t {
+    /**
+     * sizeof(linnet_language_model_config_t).
+     */
+    size_t size;
+    /**
+     * Factor of its logarithmic probabilities beside those of the recognizer, 0 to 10. Default 0.2.
+     */
+    float weight;
+    /**
+     * What each token earns, natural logarithm, -100 to 100; it makes up for every longer text being less likely.
+     * Default 0.8.
+     */
+    float token_reward;
+} linnet_language_model_config_t;
+
+/**
+ * An n-gram model, for any number of streams and sessions of its engine: `language_model` of linnet_stream_config_t.
+ * Zero is none. Any number of threads may use it at the same time.
+ */
+typedef uint64_t linnet_language_model_t;
 
 /**
  * Words that are written for others. Its layout stays as it is for an ABI version.
@@ -565,6 +599,22 @@ typedef struct linnet_stream_config_t {
      * How words are written; null for as the model spells them. Default null.
      */
     const struct linnet_format_config_t *format;
+    /**
+     * Most speakers that are told apart, 1 to 16, to label words with who says them (`speaker` of linnet_word_t); 0
+     * labels none. Naming a number that is known makes fewer errors. Needs a model with a speaker network
+     * (linnet_engine_info_t), and does nothing without. Default 0.
+     */
+    uint32_t speakers;
+    /**
+     * Cosine between voices below which they are two people's, above 0 and at most 1, where lower makes fewer speakers;
+     * 0 takes the one that the model was measured with. Default 0.
+     */
+    float speaker_threshold;
+    /**
+     * Which texts are likely; zero for those of the recognizer alone. It is heard by a beam of at least 2, without a
+     * grammar. Default 0.
+     */
+    linnet_language_model_t language_model;
 } linnet_stream_config_t;
 
 /**
@@ -632,9 +682,11 @@ typedef struct linnet_word_t {
      */
     float confidence;
     /**
-     * Zero.
+     * Who says it, as a number from 1; 0 where the stream does not tell speakers apart (`speakers` of
+     * linnet_stream_config_t), or can't yet. It may change until the event's `end_ms` is 2 s behind the word, and not
+     * any more then, nor in a final. Of a written word: who says the first of the words that it stands for.
      */
-    uint32_t reserved;
+    uint32_t speaker;
 } linnet_word_t;
 
 /**
@@ -1239,6 +1291,47 @@ linnet_status_t linnet_live_set_grammar(linnet_live_t live, linnet_grammar_t gra
  *
  * Errors: LINNET_ERROR_INVALID_ARGUMENT. Threads: any. Ownership: `config` is the caller's.
  */
+linnet_status_t linnet_language_model_config_init(struct linnet_language_model_config_t *config);
+
+/**
+ * Reads an n-gram model from a file in the ARPA format, whose words are the pieces of the engine's model: `linnet lm`
+ * makes one of a text. `config` may be null, for the defaults. `path` is UTF-8 and ends with a zero. On an error
+ * `*language_model` is zero.
+ *
+ * Errors: LINNET_ERROR_MODEL when the file can't be read, is no ARPA file, or has no pieces of the engine's model:
+ * linnet_last_error tells where; LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_UNSUPPORTED;
+ * LINNET_ERROR_RESOURCES. Threads: any. Ownership: `path` and `config` are only read during the call, and nothing of the
+ * file is needed after it; `*language_model` is the caller's, who gives it to linnet_language_model_free.
+ */
+linnet_status_t linnet_language_model_open(linnet_engine_t engine,
+                                           const char *path,
+                                           const struct linnet_language_model_config_t *config,
+                                           linnet_language_model_t *language_model);
+
+/**
+ * Reads an n-gram model from memory: `len` bytes of UTF-8 in the ARPA format; otherwise as linnet_language_model_open.
+ *
+ * Errors: as linnet_language_model_open. Threads: any. Ownership: `text` is only read during the call; otherwise as
+ * linnet_language_model_open.
+ */
+linnet_status_t linnet_language_model_open_memory(linnet_engine_t engine,
+                                                  const char *text,
+                                                  size_t len,
+                                                  const struct linnet_language_model_config_t *config,
+                                                  linnet_language_model_t *language_model);
+
+/**
+ * Gives a language model back. Streams and sessions that follow it go on to do so. Zero does nothing.
+ *
+ * Errors: LINNET_ERROR_INVALID_HANDLE, also when it was freed before. Threads: any.
+ */
+linnet_status_t linnet_language_model_free(linnet_language_model_t language_model);
+
+/**
+ * Fills `config` with the defaults. Its `size` field is set by the caller.
+ *
+ * Errors: LINNET_ERROR_INVALID_ARGUMENT. Threads: any. Ownership: `config` is the caller's.
+ */
 linnet_status_t linnet_format_config_init(struct linnet_format_config_t *config);
 
 /**
@@ -1441,7 +1534,7 @@ linnet_status_t linnet_live_push_i16(linnet_live_t live, const int16_t *samples,
  *
  * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT, also for a session with a callback. Threads: any;
  * where several take events, each goes to one of them, and only one at a time may use what it got. Ownership: `event`
- * is the caller's; what it points to is borrowed, valid until the next call with this session.
+ * is the caller's; what it points to is borrowed, valid until linnet_live_next or linnet_live_free of this session.
  */
 linnet_status_t linnet_live_next(linnet_live_t live, struct linnet_event_t *event, uint32_t timeout_ms);
 

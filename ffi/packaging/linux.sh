@@ -4,7 +4,7 @@
 #
 #   ffi/packaging/linux.sh [--dry-run] [--profile embedded] [--features capture] [--out FOLDER]
 #
-# It needs cargo, a C compiler and binutils.
+# It needs cargo, a C compiler and binutils. STATIC_LIBRARY in the environment names a liblinnet_ffi.a that is built already.
 set -euo pipefail
 # shellcheck source=ffi/packaging/common.sh
 . "$(dirname "$0")/common.sh"
@@ -18,11 +18,11 @@ stage=$OUT/linnet-$VERSION-$arch-linux
 libraries=(-lm -lpthread -ldl)
 case ,$FEATURES, in *,capture,*) libraries+=(-lasound) ;; esac
 
-cargo_build "" staticlib
+[ -n "${STATIC_LIBRARY:-}" ] || cargo_build "" staticlib
 run rm -rf "$stage"
 run mkdir -p "$stage/include" "$stage/lib/pkgconfig" "$stage/lib/cmake/linnet"
 run cp "$ROOT/ffi/include/linnet.h" "$stage/include/"
-run cp "$(built "")/liblinnet_ffi.a" "$stage/lib/liblinnet.a"
+run cp "${STATIC_LIBRARY:-$(built "")/liblinnet_ffi.a}" "$stage/lib/liblinnet.a"
 # Cargo's own shared library has no room for symbol versions: it is linked from the static one instead.
 run "${CC:-cc}" -shared -o "$stage/lib/liblinnet.so.$VERSION" "-Wl,-soname,liblinnet.so.$ABI" \
     "-Wl,--version-script=$ROOT/ffi/packaging/linnet.map" -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,--no-undefined \

@@ -1,14 +1,15 @@
 //! Settings of a stream.
 
-use std::time::Duration;
+use std::{mem::offset_of, time::Duration};
 
-use linnet::{AudioFormat, Engine, Hotwords, Stream, StreamConfig};
+use linnet::{AudioFormat, Engine, Hotwords, SpeakerConfig, Stream, StreamConfig};
 
 use crate::{
     error::{Failure, guard, linnet_status_t},
     format::{format_config, linnet_format_config_t},
     grammar::{grammar, linnet_grammar_t},
     hotwords::{hotwords, linnet_hotwords_t},
+    language_model::{language_model, linnet_language_model_t},
     memory::{AbiStruct, read_struct, write_struct},
     value::{flag, optional, saturate_ms, within},
 };
@@ -58,12 +59,22 @@ pub struct linnet_stream_config_t {
     pub grammar: linnet_grammar_t,
     /// How words are written; null for as the model spells them. Default null.
     pub format: *const linnet_format_config_t,
+    /// Most speakers that are told apart, 1 to 16, to label words with who says them (`speaker` of linnet_word_t); 0
+    /// labels none. Naming a number that is known makes fewer errors. Needs a model with a speaker network
+    /// (linnet_engine_info_t), and does nothing without. Default 0.
+    pub speakers: u32,
+    /// Cosine between voices below which they are two people's, above 0 and at most 1, where lower makes fewer speakers;
+    /// 0 takes the one that the model was measured with. Default 0.
+    pub speaker_threshold: f32,
+    /// Which texts are likely; zero for those of the recognizer alone. It is heard by a beam of at least 2, without a
+    /// grammar. Default 0.
+    pub language_model: linnet_language_model_t,
 }
 
-// SAFETY: `repr(C)`, size first; integers, and a pointer that the host vouches for.
+// SAFETY: `repr(C)`, size first; numbers, and a pointer that the host vouches for.
 unsafe impl AbiStruct for linnet_stream_config_t {
     const NAME: &'static str = "linnet_stream_config_t";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = offset_of!(Self, speakers);
 }
 
 /// Fills `config` with the defaults. Its `size` field is set by the caller.
@@ -98,10 +109,13 @@ impl linnet_stream_config_t {
             hotwords: 0,
             grammar: 0,
             format: std::ptr::null(),
+            speakers: config.speakers.as_ref().map_or(0, |speakers| speakers.most as u32),
+            speaker_threshold: 0.0,
+            language_model: 0,
         }
     }
 
-    /// The settings of a stream, but for `hotwords`, `grammar` and `format`.
+    /// The settings of a stream, but for those behind handles and pointers.
     fn to_stream_config(self) -> Result<StreamConfig, Failure> {
         let ms = |ms: u32| Duration::from_millis(ms.into());
         let mut config = StreamConfig::default();
@@ -127,7 +141,20 @@ impl linnet_stream_config_t {
         config.max_symbols_per_frame = within(self.max_symbols_per_frame, 1, 64, "max_symbols_per_frame")?;
         config.beam_width = within(self.beam_width, 1, 64, "beam_width")?;
         config.alternatives = within(self.alternatives, 0, 64, "alternatives")?;
+        config.speakers = self.speakers()?;
         Ok(())
+    }
+
+    fn speakers(&self) -> Result<Option<SpeakerConfig>, Failure> {
+        let most = within(self.speakers, 0, SpeakerConfig::MOST as u32, "speakers")?;
+        let threshold = self.speaker_threshold;
+        if !(0.0..=1.0).contains(&threshold) {
+            return Err(Failure::argument(format!("speaker_threshold is {threshold}; it takes 0 to 1")));
+        }
+        let mut speakers = SpeakerConfig::default();
+        speakers.most = most;
+        speakers.threshold = (threshold > 0.0).then_some(threshold);
+        Ok((most > 0).then_some(speakers))
     }
 }
 
@@ -181,6 +208,7 @@ impl Settings {
         // SAFETY: as promised by the caller.
         config.format = unsafe { format_config(given.format)? };
         config.grammar = grammar(given.grammar, engine.tokens())?;
+        config.language_model = language_model(given.language_model, engine.tokens())?;
         Ok(Self { config, hotwords: hotwords(given.hotwords, engine.tokens())? })
     }
 
@@ -232,6 +260,15 @@ mod tests {
     }
 
     #[test]
+    fn speakers_are_told_apart_when_asked_for() {
+        let config = linnet_stream_config_t { speakers: 2, ..defaults() }.to_stream_config().unwrap();
+        let speakers = config.speakers.unwrap();
+        assert_eq!((speakers.most, speakers.threshold), (2, None));
+        let config = linnet_stream_config_t { speakers: 16, speaker_threshold: 0.5, ..defaults() };
+        assert_eq!(config.to_stream_config().unwrap().speakers.unwrap().threshold, Some(0.5));
+    }
+
+    #[test]
     fn values_out_of_range_are_refused() {
         for (config, field) in [
             (linnet_stream_config_t { channels: 0, ..defaults() }, "channels"),
@@ -244,6 +281,9 @@ mod tests {
             (linnet_stream_config_t { beam_width: 0, ..defaults() }, "beam_width"),
             (linnet_stream_config_t { beam_width: 65, ..defaults() }, "beam_width"),
             (linnet_stream_config_t { alternatives: 65, ..defaults() }, "alternatives"),
+            (linnet_stream_config_t { speakers: 17, ..defaults() }, "speakers"),
+            (linnet_stream_config_t { speaker_threshold: 1.5, ..defaults() }, "speaker_threshold"),
+            (linnet_stream_config_t { speaker_threshold: f32::NAN, ..defaults() }, "speaker_threshold"),
         ] {
             let failure = config.to_stream_config().unwrap_err();
             assert_eq!(failure.status, LINNET_ERROR_INVALID_ARGUMENT);

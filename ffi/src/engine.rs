@@ -2,6 +2,7 @@
 
 use std::{
     ffi::{CString, c_char},
+    mem::offset_of,
     sync::Arc,
 };
 
@@ -54,12 +55,16 @@ pub struct linnet_engine_info_t {
     pub default_chunk_ms: u32,
     /// Left context of the attention in encoder frames.
     pub left_context_frames: u32,
+    /// Whether the model has a speaker network, so that a stream's `speakers` does something: 1 or 0.
+    pub speakers: u32,
+    /// Zero.
+    pub reserved: u32,
 }
 
 // SAFETY: `repr(C)`, size first.
 unsafe impl AbiStruct for linnet_engine_info_t {
     const NAME: &'static str = "linnet_engine_info_t";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = offset_of!(Self, speakers);
 }
 
 impl OpenEngine {
@@ -97,6 +102,8 @@ impl OpenEngine {
             chunks_len: self.chunks_ms.len(),
             default_chunk_ms: saturate(default_chunk.as_millis()),
             left_context_frames: saturate(info.left_context as u128),
+            speakers: info.speakers.into(),
+            reserved: 0,
         }
     }
 }

@@ -92,6 +92,10 @@ impl Failure {
         Self { status: LINNET_ERROR_UNSUPPORTED, message: message.into() }
     }
 
+    pub fn model(message: impl Into<String>) -> Self {
+        Self { status: LINNET_ERROR_MODEL, message: message.into() }
+    }
+
     pub fn audio(message: impl Into<String>) -> Self {
         Self { status: LINNET_ERROR_AUDIO, message: message.into() }
     }

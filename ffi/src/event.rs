@@ -3,7 +3,7 @@
 use std::{ffi::c_char, time::Duration};
 
 use linnet::{
-    Event, Hypothesis, Slot,
+    Event, Hypothesis, Slot, Word,
     live::{LiveEvent, State},
 };
 
@@ -80,8 +80,10 @@ pub struct linnet_word_t {
     pub end_ms: u64,
     /// Probability that the word is right, 0 to 1.
     pub confidence: f32,
-    /// Zero.
-    pub reserved: u32,
+    /// Who says it, as a number from 1; 0 where the stream does not tell speakers apart (`speakers` of
+    /// linnet_stream_config_t), or can't yet. It may change until the event's `end_ms` is 2 s behind the word, and not
+    /// any more then, nor in a final. Of a written word: who says the first of the words that it stands for.
+    pub speaker: u32,
 }
 
 /// A slot of a grammar that an utterance filled. Its layout stays as it is for an ABI version.
@@ -297,17 +299,7 @@ impl Lent {
         // All bytes are in place: they don't move any more, and can be pointed to.
         let mut strings = Strings { next: self.bytes.as_ptr() };
         let (text, text_len) = strings.take(hypothesis.text());
-        let word = |(text, text_len), start, end, confidence| linnet_word_t {
-            text,
-            text_len,
-            start_ms: ms(start),
-            end_ms: ms(end),
-            confidence,
-            reserved: 0,
-        };
-        fill(&mut self.words, hypothesis.words(), |said| {
-            word(strings.take(hypothesis.word_text(said)), said.start, said.end, said.confidence)
-        });
+        fill(&mut self.words, hypothesis.words(), |said| word(strings.take(hypothesis.word_text(said)), said));
         let mut event = linnet_event_t {
             confidence: hypothesis.confidence(),
             sequence: hypothesis.sequence(),
@@ -327,7 +319,10 @@ impl Lent {
         if let Some(written) = hypothesis.written() {
             (event.written, event.written_len) = strings.take(written.text());
             fill(&mut self.written, written.words(), |said| {
-                word(strings.take(written.word_text(said)), said.start, said.end, said.confidence)
+                let speaker = hypothesis.words().get(said.source.start).map_or(0, speaker);
+                let (text, text_len) = strings.take(written.word_text(said));
+                let (start_ms, end_ms) = (ms(said.start), ms(said.end));
+                linnet_word_t { text, text_len, start_ms, end_ms, confidence: said.confidence, speaker }
             });
             event.written_words = pointer(&self.written);
             event.written_words_len = self.written.len();
@@ -356,6 +351,17 @@ impl Lent {
         event.alternatives_len = self.alternatives.len();
         event
     }
+}
+
+/// A word that was said.
+fn word((text, text_len): (*const c_char, usize), said: &Word) -> linnet_word_t {
+    let (start_ms, end_ms) = (ms(said.start), ms(said.end));
+    linnet_word_t { text, text_len, start_ms, end_ms, confidence: said.confidence, speaker: speaker(said) }
+}
+
+/// Who says a word, from 1; 0 where that is not known.
+fn speaker(said: &Word) -> u32 {
+    said.speaker.map_or(0, |speaker| u32::from(speaker) + 1)
 }
 
 /// The strings of a hypothesis, in the order in which [`Lent::hypothesis`] takes them.

@@ -21,11 +21,20 @@ pub(crate) enum Kind {
     Hotwords = 0x73,
     Grammar = 0x5D,
     Devices = 0x3F,
+    LanguageModel = 0xB9,
 }
 
 impl Kind {
-    const ALL: [Kind; 7] =
-        [Kind::Engine, Kind::Stream, Kind::Transcript, Kind::Live, Kind::Hotwords, Kind::Grammar, Kind::Devices];
+    const ALL: [Kind; 8] = [
+        Kind::Engine,
+        Kind::Stream,
+        Kind::Transcript,
+        Kind::Live,
+        Kind::Hotwords,
+        Kind::Grammar,
+        Kind::Devices,
+        Kind::LanguageModel,
+    ];
 }
 
 impl fmt::Display for Kind {
@@ -38,6 +47,7 @@ impl fmt::Display for Kind {
             Kind::Hotwords => "hotwords",
             Kind::Grammar => "grammar",
             Kind::Devices => "device list",
+            Kind::LanguageModel => "language model",
         })
     }
 }

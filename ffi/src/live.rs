@@ -297,7 +297,7 @@ unsafe fn push<S: PcmSample>(live: linnet_live_t, samples: *const S, frames: usi
 ///
 /// Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT, also for a session with a callback. Threads: any;
 /// where several take events, each goes to one of them, and only one at a time may use what it got. Ownership: `event`
-/// is the caller's; what it points to is borrowed, valid until the next call with this session.
+/// is the caller's; what it points to is borrowed, valid until linnet_live_next or linnet_live_free of this session.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn linnet_live_next(
     live: linnet_live_t,

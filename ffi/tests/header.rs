@@ -6,13 +6,14 @@ use std::{fs, path::Path};
 const UPDATE: &str = "LINNET_UPDATE_HEADER";
 
 /// Where the header's parts are, in the order in which it shows them.
-const SOURCES: [&str; 15] = [
+const SOURCES: [&str; 16] = [
     "version.rs",
     "error.rs",
     "logging.rs",
     "engine.rs",
     "hotwords.rs",
     "grammar.rs",
+    "language_model.rs",
     "format.rs",
     "config.rs",
     "policy.rs",

@@ -86,3 +86,55 @@ fn symbols_have_versions_and_the_library_a_soname() {
     let program = common::compile("recognize.c", Library::At(&library), &[], "packaged");
     assert!(!output_of(Command::new(program).arg(model()).arg(root().join(CLIP))).trim().is_empty());
 }
+
+/// What `linux.sh` makes of the archive that cargo built for this test, unpacked somewhere else: a program finds it through
+/// pkg-config, others through CMake.
+#[test]
+#[cfg(target_os = "linux")]
+fn programs_find_the_package() {
+    let there = |program: &str| Command::new(program).arg("--version").output().is_ok();
+    if !["cargo", "strip", "tar", "pkg-config"].into_iter().all(there) {
+        println!("skipped: cargo, strip, tar or pkg-config is not installed");
+        return;
+    }
+    let out = scratch().join("package");
+    let _ = fs::remove_dir_all(&out);
+    let mut script = Command::new("bash");
+    script.arg(root().join("ffi/packaging/linux.sh")).arg("--out").arg(&out);
+    script.env("STATIC_LIBRARY", library_folder().join("liblinnet_ffi.a"));
+    let printed = output_of(&mut script);
+    let archive = printed.lines().last().unwrap();
+    let clean = out.join("clean");
+    fs::create_dir(&clean).unwrap();
+    output_of(Command::new("tar").args(["--strip-components=1", "-xzf", archive, "-C"]).arg(&clean));
+
+    let mut found = Command::new("pkg-config");
+    found.args(["--cflags", "--libs", "linnet"]).env("PKG_CONFIG_PATH", clean.join("lib/pkgconfig"));
+    let flags = output_of(&mut found);
+    let program = out.join("transcribe");
+    let mut cc = Command::new("cc");
+    cc.arg("-o").arg(&program).arg(root().join("examples/c/transcribe.c")).args(flags.split_whitespace());
+    output_of(cc.arg("-lm").arg(format!("-Wl,-rpath,{}", clean.join("lib").display())));
+    let needed = output_of(Command::new(&program).arg(model()).arg(root().join(CLIP)));
+    assert!(!needed.trim().is_empty());
+
+    if !there("cmake") {
+        println!("skipped: cmake is not installed");
+        return;
+    }
+    let source = out.join("cmake");
+    fs::create_dir(&source).unwrap();
+    fs::copy(root().join("examples/c/transcribe.c"), source.join("transcribe.c")).unwrap();
+    let lists = "cmake_minimum_required(VERSION 3.16)\nproject(program C)\nfind_package(linnet REQUIRED)\n\
+                 add_executable(shared transcribe.c)\ntarget_link_libraries(shared PRIVATE linnet::linnet m)\n\
+                 add_executable(static transcribe.c)\ntarget_link_libraries(static PRIVATE linnet::static m)\n";
+    fs::write(source.join("CMakeLists.txt"), lists).unwrap();
+    let build = source.join("build");
+    let prefix = format!("-DCMAKE_PREFIX_PATH={}", clean.display());
+    output_of(Command::new("cmake").arg("-S").arg(&source).arg("-B").arg(&build).arg(prefix));
+    output_of(Command::new("cmake").arg("--build").arg(&build));
+    for name in ["shared", "static"] {
+        let said = output_of(Command::new(build.join(name)).arg(model()).arg(root().join(CLIP)));
+        assert_eq!(said, needed, "{name}");
+    }
+}

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Collect the listed public recordings as 16 kHz mono FLAC with one manifest.
 
-    collect.py --out CORPUS [--clones DIR] [--only NAME,...] [--clone]
+    collect.py --out CORPUS [--clones DIR] [--only NAME,...] [--clone] [--debian-root DIR]
 
 corpora/*.tsv.gz list every recording: public git repository (or Debian package), path in it, seconds, split (train,
 dev, unlabelled, noise), speaker and transcript. Repositories are read from DIR/owner+name or DIR/owner/name (clones
@@ -76,12 +76,13 @@ def decode(data, path):
 class Sources:
     """Opens each repository once."""
 
-    def __init__(self, clones, may_clone):
-        self.clones, self.may_clone, self.readers = clones, may_clone, {}
+    def __init__(self, clones, may_clone, debian_root):
+        self.clones, self.may_clone, self.debian_root, self.readers = clones, may_clone, debian_root, {}
 
     def read(self, repository, path):
         if repository.startswith("debian:"):
-            return Path(path).read_bytes() if Path(path).is_file() else None
+            file = self.debian_root / path.lstrip("/")
+            return file.read_bytes() if file.is_file() else None
         if repository not in self.readers:
             found = find_repository(self.clones, repository)
             if found is None and self.may_clone:
@@ -96,11 +97,12 @@ def main():
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--clones", type=Path, default=Path("clones"))
     parser.add_argument("--clone", action="store_true", help="clone what --clones lacks")
+    parser.add_argument("--debian-root", type=Path, default=Path("/"), help="where packages' files lie")
     parser.add_argument("--only", default="", help="lists to collect, separated by commas")
     args = parser.parse_args()
     wanted = set(filter(None, args.only.split(",")))
     args.out.mkdir(parents=True, exist_ok=True)
-    sources, missing, hours, manifest = Sources(args.clones, args.clone), Counter(), Counter(), []
+    sources, missing, hours, manifest = Sources(args.clones, args.clone, args.debian_root), Counter(), Counter(), []
     for listing in sorted(LISTS.glob("*.tsv.gz")):
         corpus = listing.name.removesuffix(".tsv.gz")
         if wanted and corpus not in wanted:

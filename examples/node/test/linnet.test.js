@@ -78,6 +78,68 @@ test('a recording takes the settings of a stream', () => {
   stream.close();
 });
 
+const LETTER = '\\data\\\n\\1-grams:\n-99\t<s>\n-1\t</s>\n-0.1\te\n\\end\\\n';
+
+test('a language model counts, and speakers are told apart', () => {
+  const heard = (options) => engine.transcribeFile(CLIP, { beam_width: 4, ...options });
+  const plain = heard({});
+  const strong = engine.languageModel(Buffer.from(LETTER), { weight: 5 });
+  const mute = engine.languageModel(Buffer.from(LETTER), { weight: 0, token_reward: 0 });
+  assert.strictEqual(heard({ language_model: mute }).text, plain.text);
+  assert.notStrictEqual(heard({ language_model: strong }).text, plain.text);
+  strong.close();
+  mute.close();
+  assert.throws(() => engine.languageModel('no-such-model.arpa'), /no-such-model/);
+  assert.ok(plain.words.every((word) => word.speaker === null));
+  assert.ok(heard({ speakers: 1 }).words.some((word) => word.speaker === 1));
+});
+
+test('a session tells its events and stops', async () => {
+  const session = engine.live({ endpoint_ms: 0, chunk_ms: 2 ** 32 - 1, realtime_priority: false, buffer_ms: 60000 });
+  const taken = (async () => {
+    const events = [];
+    for await (const event of session) events.push(event);
+    return events;
+  })();
+  for (let at = 0; at < pcm.length; at += 3200) session.push(pcm.subarray(at, at + 3200));
+  session.stop();
+  const events = await taken;
+  assert.deepStrictEqual(events.at(-1), { kind: 'state', state: 'stopped' });
+  assert.ok(events.some((event) => event.kind === 'state' && event.state === 'live'));
+  const finals = events.filter((event) => event.kind === 'final');
+  assert.deepStrictEqual(finals.map((final) => final.text), [expected.text]);
+  assert.strictEqual(session.state, 'stopped');
+  assert.throws(() => session.push(pcm), /ended/);
+  await session.close();
+  assert.throws(() => session.finalize(), LinnetError);
+});
+
+test('a session changes while it runs, and is closed while somebody waits', async () => {
+  const session = engine.live({ realtime_priority: false });
+  const first = expected.words[0].text;
+  const hotwords = engine.hotwords([{ phrase: 'zebra', boost: 3, sounds_like: [first] }]);
+  session.setHotwords(hotwords);
+  session.setFormat({ replace: [['zebra', 'zounds']] });
+  session.setPolicy('dictation');
+  session.setGrammar(null);
+  for (let at = 0; at < pcm.length; at += 3200) session.push(pcm.subarray(at, at + 3200));
+  session.finalize();
+  let final = null;
+  for await (const event of session) {
+    if (event.kind === 'final' && event.from_finalize) {
+      final = event;
+      break;
+    }
+  }
+  assert.match(final.written, /zounds/);
+  const waits = session.next(500);
+  await session.close();
+  await waits;
+  assert.strictEqual(await session.next(), null);
+  hotwords.close();
+  assert.throws(() => engine.live({ microphone: 'no such microphone', buffer_ms: 1 }), /buffer_ms/);
+});
+
 test('mistakes are errors', () => {
   assert.throws(() => new Engine('no-such-model'), /no-such-model/);
   assert.throws(() => engine.stream({ nothing: 1 }), /no setting/);

@@ -54,6 +54,7 @@ __all__ = [
     "Hypothesis",
     "Interim",
     "Interpretation",
+    "LanguageModel",
     "Live",
     "LiveEvent",
     "MicrophoneAlive",
@@ -85,12 +86,14 @@ class Error(Exception):
 
 @dataclass(frozen=True)
 class Word:
-    """A word, where it is in seconds, and how sure the recognizer is of it, 0 to 1."""
+    """A word, where it is in seconds, and how sure the recognizer is of it, 0 to 1. `speaker` is who says it, counted
+    from 1; None where speakers are not told apart, or can't be yet."""
 
     text: str
     start: float
     end: float
     confidence: float
+    speaker: Optional[int] = None
 
 
 @dataclass(frozen=True)
@@ -303,6 +306,7 @@ class EngineInfo:
     frame_ms: float
     chunks_ms: Sequence[int]
     default_chunk_ms: int
+    speakers: bool
 
 
 def _check(status: int) -> None:
@@ -313,7 +317,7 @@ def _check(status: int) -> None:
 
 def _words(words: Any, count: int) -> Tuple[Word, ...]:
     return tuple(
-        Word(word.text.decode(), word.start_ms / 1000, word.end_ms / 1000, word.confidence)
+        Word(word.text.decode(), word.start_ms / 1000, word.end_ms / 1000, word.confidence, word.speaker or None)
         for word in words[:count]
     )
 
@@ -521,21 +525,54 @@ class Grammar(_Handle):
         _check(_library.linnet_grammar_new(engine._handle, text, ctypes.byref(native), ctypes.byref(self._handle)))
 
 
+class LanguageModel(_Handle):
+    """An n-gram model in the ARPA format over the pieces of the engine's model (`linnet lm` makes one of a text), from a
+    file or from bytes, for any number of streams."""
+
+    _free = "linnet_language_model_free"
+
+    def __init__(
+        self,
+        engine: "Engine",
+        source: Union[str, "PathLike[str]", bytes],
+        weight: Optional[float] = None,
+        token_reward: Optional[float] = None,
+    ) -> None:
+        super().__init__()
+        native = _native.LanguageModelConfig()
+        _check(_library.linnet_language_model_config_init(ctypes.byref(native)))
+        if weight is not None:
+            native.weight = weight
+        if token_reward is not None:
+            native.token_reward = token_reward
+        config, out = ctypes.byref(native), ctypes.byref(self._handle)
+        if isinstance(source, bytes):
+            status = _library.linnet_language_model_open_memory(engine._handle, source, len(source), config, out)
+        else:
+            status = _library.linnet_language_model_open(engine._handle, fspath(source).encode(), config, out)
+        _check(status)
+
+
 def _stream_config(
-    hotwords: Optional[Hotwords], grammar: Optional[Grammar], format: Optional[Format], config: Dict[str, int]
+    hotwords: Optional[Hotwords],
+    grammar: Optional[Grammar],
+    format: Optional[Format],
+    language_model: Optional[LanguageModel],
+    config: Dict[str, Any],
 ) -> Tuple[_native.StreamConfig, Any]:
     """The settings, and what they point to, which must live as long."""
     native, native_format = _native.StreamConfig(), _format(format)
     _check(_library.linnet_stream_config_init(ctypes.byref(native)))
-    fields: List[str] = [name for name, _ in native._fields_[1:-3]]
+    numbers = {name: kind for name, kind in native._fields_[1:] if kind in (ctypes.c_uint32, ctypes.c_float)}
     for name, value in config.items():
-        if name not in fields:
-            raise TypeError(f"there is no setting {name!r}; the settings are {', '.join(fields)}")
-        if not 0 <= value <= 0xFFFF_FFFF:
+        if name not in numbers:
+            raise TypeError(f"there is no setting {name!r}; the settings are {', '.join(numbers)}")
+        if numbers[name] is ctypes.c_uint32 and not 0 <= value <= 0xFFFF_FFFF:
             raise ValueError(f"{name} is {value}; it takes 0 to 4294967295")
         setattr(native, name, value)
     native.hotwords = hotwords._handle.value if hotwords is not None else 0
     native.grammar = grammar._handle.value if grammar is not None else 0
+    native.language_model = language_model._handle.value if language_model is not None else 0
     native.format = ctypes.addressof(native_format) if native_format is not None else None
     return native, native_format
 
@@ -570,6 +607,7 @@ class Engine(_Handle):
             frame_ms=info.frame_us / 1000,
             chunks_ms=tuple(info.chunks_ms[: info.chunks_len]),
             default_chunk_ms=info.default_chunk_ms,
+            speakers=bool(info.speakers),
         )
 
     def hotwords(self, hotwords: Iterable[Union[str, Hotword]]) -> Hotwords:
@@ -582,15 +620,25 @@ class Engine(_Handle):
         """Compiles a grammar of what can be said."""
         return Grammar(self, source, rejection, letter_reward)
 
+    def language_model(
+        self,
+        source: Union[str, "PathLike[str]", bytes],
+        weight: Optional[float] = None,
+        token_reward: Optional[float] = None,
+    ) -> LanguageModel:
+        """Reads an n-gram model from a file or from bytes."""
+        return LanguageModel(self, source, weight, token_reward)
+
     def stream(
         self,
         hotwords: Optional[Hotwords] = None,
         grammar: Optional[Grammar] = None,
         format: Optional[Format] = None,
-        **config: int,
+        language_model: Optional[LanguageModel] = None,
+        **config: float,
     ) -> "Stream":
         """Starts a stream. Other keywords are the fields of linnet_stream_config_t."""
-        return Stream(self, hotwords, grammar, format, **config)
+        return Stream(self, hotwords, grammar, format, language_model, **config)
 
     def live(
         self,
@@ -600,11 +648,14 @@ class Engine(_Handle):
         format: Optional[Format] = None,
         buffer_ms: int = 5000,
         realtime_priority: bool = True,
-        **config: int,
+        language_model: Optional[LanguageModel] = None,
+        **config: float,
     ) -> "Live":
         """Starts a session: what is pushed is recognized on a thread of its own; with `microphone` (True, or an id) it
         captures by itself. Other keywords are the fields of linnet_stream_config_t."""
-        return Live(self, microphone, hotwords, grammar, format, buffer_ms, realtime_priority, **config)
+        return Live(
+            self, microphone, hotwords, grammar, format, buffer_ms, realtime_priority, language_model, **config
+        )
 
     def transcribe_file(
         self,
@@ -612,10 +663,11 @@ class Engine(_Handle):
         hotwords: Optional[Hotwords] = None,
         grammar: Optional[Grammar] = None,
         format: Optional[Format] = None,
-        **config: int,
+        language_model: Optional[LanguageModel] = None,
+        **config: float,
     ) -> Final:
         """Recognizes an audio file: WAV, FLAC, MP3 or Ogg Vorbis."""
-        transcript, (native, _keep) = ctypes.c_uint64(0), _stream_config(hotwords, grammar, format, config)
+        transcript, (native, _keep) = ctypes.c_uint64(0), _stream_config(hotwords, grammar, format, language_model, config)
         file = fspath(path).encode()
         _check(
             _library.linnet_transcribe_file(self._handle, file, ctypes.byref(native), ctypes.byref(transcript))
@@ -630,11 +682,12 @@ class Engine(_Handle):
         hotwords: Optional[Hotwords] = None,
         grammar: Optional[Grammar] = None,
         format: Optional[Format] = None,
-        **config: int,
+        language_model: Optional[LanguageModel] = None,
+        **config: float,
     ) -> Final:
         """Recognizes a whole recording of int16 or float32 samples, interleaved."""
         kind, data, frames = _samples(samples, channels)
-        transcript, (native, _keep) = ctypes.c_uint64(0), _stream_config(hotwords, grammar, format, config)
+        transcript, (native, _keep) = ctypes.c_uint64(0), _stream_config(hotwords, grammar, format, language_model, config)
         call = getattr(_library, f"linnet_transcribe_{kind}")
         _check(
             call(
@@ -664,10 +717,11 @@ class Stream(_Handle):
         hotwords: Optional[Hotwords] = None,
         grammar: Optional[Grammar] = None,
         format: Optional[Format] = None,
-        **config: int,
+        language_model: Optional[LanguageModel] = None,
+        **config: float,
     ) -> None:
         super().__init__()
-        native, _keep = _stream_config(hotwords, grammar, format, config)
+        native, _keep = _stream_config(hotwords, grammar, format, language_model, config)
         self._channels: int = native.channels
         _check(_library.linnet_stream_new(engine._handle, ctypes.byref(native), ctypes.byref(self._handle)))
 
@@ -764,10 +818,11 @@ class Live(_Handle):
         format: Optional[Format] = None,
         buffer_ms: int = 5000,
         realtime_priority: bool = True,
-        **config: int,
+        language_model: Optional[LanguageModel] = None,
+        **config: float,
     ) -> None:
         super().__init__()
-        stream, _keep = _stream_config(hotwords, grammar, format, config)
+        stream, _keep = _stream_config(hotwords, grammar, format, language_model, config)
         native = _native.LiveConfig()
         _check(_library.linnet_live_config_init(ctypes.byref(native)))
         native.source = _native.SOURCE_MICROPHONE if microphone else _native.SOURCE_PUSH

@@ -64,6 +64,9 @@ class StreamConfig(Versioned):
         ("hotwords", c_uint64),
         ("grammar", c_uint64),
         ("format", c_void_p),
+        ("speakers", c_uint32),
+        ("speaker_threshold", c_float),
+        ("language_model", c_uint64),
     ]
 
 
@@ -115,6 +118,10 @@ class GrammarConfig(Versioned):
     _fields_ = [("size", c_size_t), ("rejection", c_float), ("letter_reward", c_float)]
 
 
+class LanguageModelConfig(Versioned):
+    _fields_ = [("size", c_size_t), ("weight", c_float), ("token_reward", c_float)]
+
+
 class Device(Versioned):
     _fields_ = [("size", c_size_t), ("id", c_char_p), ("name", c_char_p)]
 
@@ -147,6 +154,8 @@ class EngineInfo(Versioned):
         ("chunks_len", c_size_t),
         ("default_chunk_ms", c_uint32),
         ("left_context_frames", c_uint32),
+        ("speakers", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -157,7 +166,7 @@ class Word(ctypes.Structure):
         ("start_ms", c_uint64),
         ("end_ms", c_uint64),
         ("confidence", c_float),
-        ("reserved", c_uint32),
+        ("speaker", c_uint32),
     ]
 
 
@@ -288,6 +297,12 @@ _FUNCTIONS = {
     "linnet_grammar_config_init": [POINTER(GrammarConfig)],
     "linnet_grammar_new": [c_uint64, c_char_p, POINTER(GrammarConfig), POINTER(c_uint64)],
     "linnet_grammar_free": [c_uint64],
+    "linnet_language_model_config_init": [POINTER(LanguageModelConfig)],
+    "linnet_language_model_open": [c_uint64, c_char_p, POINTER(LanguageModelConfig), POINTER(c_uint64)],
+    "linnet_language_model_open_memory": [
+        c_uint64, c_char_p, c_size_t, POINTER(LanguageModelConfig), POINTER(c_uint64)
+    ],
+    "linnet_language_model_free": [c_uint64],
     "linnet_devices_list": [POINTER(c_uint64)],
     "linnet_devices_len": [c_uint64, POINTER(c_size_t)],
     "linnet_devices_get": [c_uint64, c_size_t, POINTER(Device)],

@@ -2,6 +2,7 @@
 
 import array
 import sys
+import tempfile
 import threading
 import unittest
 import wave
@@ -142,6 +143,27 @@ class LinnetTest(unittest.TestCase):
         linnet.Engine(MODEL).close()
         self.assertEqual(len(messages), count)
         self.assertIn("info", [level for level, _, _ in messages])
+
+    def test_a_language_model_counts(self) -> None:
+        letter = b"\\data\\\n\\1-grams:\n-99\t<s>\n-1\t</s>\n-0.1\te\n\\end\\\n"
+        plain = self.engine.transcribe(pcm(), beam_width=4).text
+        mute = self.engine.language_model(letter, weight=0, token_reward=0)
+        self.assertEqual(self.engine.transcribe(pcm(), beam_width=4, language_model=mute).text, plain)
+        with tempfile.NamedTemporaryFile() as file:
+            file.write(letter)
+            file.flush()
+            strong = self.engine.language_model(Path(file.name), weight=5)
+        self.assertNotEqual(self.engine.transcribe(pcm(), beam_width=4, language_model=strong).text, plain)
+        with self.assertRaisesRegex(linnet.Error, "no-such-model"):
+            self.engine.language_model("no-such-model.arpa")
+
+    def test_speakers_are_told_apart_when_asked_for(self) -> None:
+        self.assertTrue(self.engine.info.speakers)
+        self.assertEqual({word.speaker for word in self.expected.words}, {None})
+        final = self.engine.transcribe(pcm(), speakers=1, speaker_threshold=0.5)
+        self.assertIn(1, {word.speaker for word in final.words})
+        with self.assertRaisesRegex(linnet.Error, "speaker_threshold"):
+            self.engine.stream(speakers=2, speaker_threshold=2.0)
 
     def test_mistakes_raise(self) -> None:
         with self.assertRaisesRegex(linnet.Error, "model error"):

@@ -12,6 +12,8 @@ struct Input {
     chunk_ms: u16,
     floats: bool,
     whole: bool,
+    /// Speakers to tell apart, modulo.
+    speakers: u8,
     /// Frames of each push, modulo.
     pieces: Vec<u16>,
 }
@@ -101,6 +103,7 @@ fn stream(bytes: &[u8], input: &Input, rate_hz: u32, channels: u32) {
     // SAFETY: it is a whole struct.
     assert_eq!(unsafe { linnet_stream_config_init(&mut config) }, LINNET_OK);
     (config.sample_rate_hz, config.channels, config.chunk_ms) = (rate_hz, channels, input.chunk_ms.into());
+    config.speakers = u32::from(input.speakers % 4);
     let mut stream = 0;
     // SAFETY: it is a whole struct with null pointers, and the handle can be written.
     let status = unsafe { linnet_stream_new(engine(), &config, &mut stream) };
@@ -152,10 +155,10 @@ pub fn seeds() -> Vec<Vec<u8>> {
     let floats: Vec<u8> = (0..3000).flat_map(|i| ((i as f32 * 0.07).sin() * 0.4).to_le_bytes()).collect();
     let mut seeds = Vec::new();
     for (rate, channels, kind) in [(2u8, 1u8, 0u8), (0, 1, 1), (4, 2, 0), (7, 8, 1), (5, 1, 1)] {
-        // Rate::Usual, its index, channels, a chunk, the kind of samples, not whole, no pieces.
-        let head = [0, 0, 0, 0, rate, channels, 160, 0, kind, 0, 0];
+        // Rate::Usual, its index, channels, a chunk, the kind of samples, not whole, one speaker, no pieces.
+        let head = [0, 0, 0, 0, rate, channels, 160, 0, kind, 0, 1, 0];
         seeds.push([&head[..], if kind == 0 { &tone } else { &floats }].concat());
-        let whole = [0, 0, 0, 0, rate, channels, 160, 0, kind, 1, 0];
+        let whole = [0, 0, 0, 0, rate, channels, 160, 0, kind, 1, 1, 0];
         seeds.push([&whole[..], if kind == 0 { &tone } else { &floats }].concat());
     }
     seeds

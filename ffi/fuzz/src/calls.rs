@@ -11,6 +11,8 @@ enum Call {
     NewStream(Pointer),
     NewHotwords(Pointer),
     NewGrammar(Pointer),
+    NewLanguageModel(Pointer),
+    NewStreamWith { hotwords: Handle, grammar: Handle, language_model: Handle, speakers: u8 },
     Transcribe(Pointer),
     Free { handle: Handle, by: Kind },
     Push { stream: Handle, frames: u16, floats: bool, pointer: Pointer },
@@ -38,6 +40,7 @@ enum Kind {
     Stream,
     Hotwords,
     Grammar,
+    LanguageModel,
     Transcript,
     Devices,
     Live,
@@ -90,6 +93,9 @@ struct Host {
     /// Frames that may yet be pushed, so that an input is done soon.
     frames: usize,
 }
+
+/// An n-gram model of some of the pieces.
+const ARPA: &str = "\\data\\\n\\1-grams:\n-1\t<s>\t0\n-1\t</s>\n-1\t▁a\t-0.3\n-1\tc\n\\2-grams:\n-0.2\t▁a c\n\\end\\\n";
 
 /// Most handles of an input, and most calls.
 const MOST_HANDLES: usize = 6;
@@ -183,6 +189,38 @@ impl Host {
                 let status = unsafe { linnet_grammar_new(engine(), source, std::ptr::null(), pointer.of(&mut handle)) };
                 self.take(sound(status), handle, Kind::Grammar, pointer);
             }
+            Call::NewLanguageModel(pointer) => {
+                let (text, null) = (ARPA.as_ptr().cast(), std::ptr::null());
+                // SAFETY: there are this many bytes; the pointer can be written, or must be refused.
+                let status = unsafe {
+                    linnet_language_model_open_memory(engine(), text, ARPA.len(), null, pointer.of(&mut handle))
+                };
+                self.take(sound(status), handle, Kind::LanguageModel, pointer);
+            }
+            Call::NewStreamWith { hotwords, grammar, language_model, speakers } => {
+                // SAFETY: zeros are a struct of numbers and a null pointer.
+                let mut config: linnet_stream_config_t = unsafe { std::mem::zeroed() };
+                config.size = size_of_val(&config);
+                // SAFETY: it is a whole struct.
+                assert_eq!(unsafe { linnet_stream_config_init(&mut config) }, LINNET_OK);
+                config.hotwords = self.handle(hotwords);
+                config.grammar = self.handle(grammar);
+                config.language_model = self.handle(language_model);
+                config.speakers = u32::from(speakers % 17);
+                let parts = [
+                    (config.hotwords, Kind::Hotwords),
+                    (config.grammar, Kind::Grammar),
+                    (config.language_model, Kind::LanguageModel),
+                ];
+                let good = parts.into_iter().all(|(part, kind)| part == 0 || self.expect(part, kind) == LINNET_OK);
+                // SAFETY: it is a whole struct, and the handle can be written.
+                let status = sound(unsafe { linnet_stream_new(engine(), &config, &mut handle) });
+                if good {
+                    self.take(status, handle, Kind::Stream, Pointer::Good);
+                } else {
+                    assert_eq!((status, handle), (LINNET_ERROR_INVALID_HANDLE, 0));
+                }
+            }
             Call::Transcribe(pointer) => {
                 let samples = [700i16; 320];
                 // SAFETY: there are this many; the pointer can be written, or must be refused.
@@ -214,6 +252,7 @@ impl Host {
             Kind::Stream => linnet_stream_free(handle),
             Kind::Hotwords => linnet_hotwords_free(handle),
             Kind::Grammar => linnet_grammar_free(handle),
+            Kind::LanguageModel => linnet_language_model_free(handle),
             Kind::Transcript => linnet_transcript_free(handle),
             Kind::Devices => linnet_devices_free(handle),
             Kind::Live => linnet_live_free(handle),
@@ -246,7 +285,12 @@ impl Host {
     fn perform(&mut self, call: Call) {
         let number = |handle| self.handle(handle);
         match call {
-            Call::NewStream(_) | Call::NewHotwords(_) | Call::NewGrammar(_) | Call::Transcribe(_) => self.make(&call),
+            Call::NewStream(_)
+            | Call::NewHotwords(_)
+            | Call::NewGrammar(_)
+            | Call::NewLanguageModel(_)
+            | Call::NewStreamWith { .. }
+            | Call::Transcribe(_) => self.make(&call),
             Call::Free { handle, by } => self.free(number(handle), by),
             Call::Push { stream, frames, floats, pointer } => self.push(number(stream), frames, floats, pointer),
             Call::Finalize(stream) => {
@@ -418,23 +462,24 @@ pub fn run(data: &[u8]) {
 
 pub fn seeds() -> Vec<Vec<u8>> {
     // The kind of a call is taken from four bytes, as a share of 2^32.
-    let call = |kind: u32, rest: &[u8]| [&(kind * (u32::MAX / 22) + 1000).to_le_bytes()[..], rest].concat();
+    let call = |kind: u32, rest: &[u8]| [&(kind * (u32::MAX / 24) + 1000).to_le_bytes()[..], rest].concat();
     let good = 0u32.to_le_bytes();
     let first = [&good[..], &[0]].concat();
     let mut life = call(0, &good);
     life.extend(call(1, &good));
     life.extend(call(2, &good));
-    life.extend(call(11, &[&first[..], &good, &[1]].concat()));
-    life.extend(call(12, &[&first[..], &good, &[2]].concat()));
+    life.extend(call(3, &good));
+    life.extend(call(13, &[&first[..], &good, &[1]].concat()));
+    life.extend(call(14, &[&first[..], &good, &[2]].concat()));
     for _ in 0..4 {
-        life.extend(call(5, &[&first[..], &1999u16.to_le_bytes(), &[1], &good].concat()));
-        life.extend(call(6, &[&first[..], &good].concat()));
+        life.extend(call(7, &[&first[..], &1999u16.to_le_bytes(), &[1], &good].concat()));
+        life.extend(call(8, &[&first[..], &good].concat()));
     }
-    life.extend(call(7, &first));
-    life.extend(call(8, &first));
     life.extend(call(9, &first));
-    life.extend(call(4, &[&first[..], &(u32::MAX / 7 + 100).to_le_bytes()].concat()));
-    let mut seeds: Vec<Vec<u8>> = (0..22).map(|kind| call(kind, &[0; 24])).collect();
+    life.extend(call(10, &first));
+    life.extend(call(11, &first));
+    life.extend(call(6, &[&first[..], &(u32::MAX / 8 + 100).to_le_bytes()].concat()));
+    let mut seeds: Vec<Vec<u8>> = (0..24).map(|kind| call(kind, &[0; 24])).collect();
     seeds.push(life);
     seeds
 }

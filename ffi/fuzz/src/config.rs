@@ -6,7 +6,7 @@ use std::ffi::{CString, c_char};
 use arbitrary::{Arbitrary, Unstructured};
 use linnet_ffi::{linnet_status_t::*, *};
 
-use super::host::{check_string, drain, engine, sound};
+use super::host::{check_string, drain, engine, sound, tone};
 
 #[derive(Arbitrary, Debug)]
 enum Input {
@@ -18,6 +18,8 @@ enum Input {
     Menu { rules: Vec<Rule>, reward: i8 },
     Hotwords { phrases: Vec<Phrase>, extra: u8 },
     Path(Text),
+    LanguageModel { source: Text, config: Option<Fields> },
+    Ngrams { lines: Vec<Vec<u8>> },
 }
 
 /// The bytes of a struct: what it says its size is, and what is in it.
@@ -51,15 +53,18 @@ struct Rule {
     parts: Vec<u8>,
 }
 
-/// A struct in room that is large enough for every size that the library accepts.
+/// Bytes of the largest size that the library accepts for a struct: one more that is read is found by the sanitizer.
+const ROOM: usize = 4096;
+
+/// A struct in room for every size that the library accepts.
 struct Room(Vec<u64>);
 
 impl Room {
     /// The struct as its init function makes it, changed as the input says, but for the bytes that are `pointers`.
     fn new<T: Copy>(defaults: &T, fields: &Fields, pointers: &[std::ops::Range<usize>]) -> Self {
-        let mut room = vec![0u64; 1024];
+        let mut room = vec![0u64; ROOM / 8];
         let right = size_of::<T>();
-        // SAFETY: the room has 8192 bytes, more than any struct of the library, and is aligned as they are.
+        // SAFETY: the room has more bytes than any struct of the library, and is aligned as they are.
         unsafe { room.as_mut_ptr().cast::<T>().write(*defaults) };
         for &(at, value) in &fields.changes {
             let at = size_of::<usize>() + usize::from(at) * 4;
@@ -101,6 +106,8 @@ pub fn run(data: &[u8]) {
         Input::Grammar { source, config } => grammar(&string(&source), config.as_ref()),
         Input::Menu { rules, reward } => menu(&rules, reward),
         Input::Hotwords { phrases, extra } => hotwords(&phrases, extra),
+        Input::LanguageModel { source, config } => language_model(&source, config.as_ref()),
+        Input::Ngrams { lines } => ngrams(&lines),
         Input::Path(path) => {
             let (path, mut engine) = (string(&path), 1);
             // SAFETY: the path ends with a zero, and the handle can be written.
@@ -148,7 +155,7 @@ fn stream(fields: &Fields, format: Option<&Fields>) {
 
 /// A quarter of a second through a stream, which is freed.
 fn push(stream: linnet_stream_t) {
-    let samples: Vec<i16> = (0..4000).map(|i| ((i as f32 * 0.1).sin() * 9000.0) as i16).collect();
+    let samples = tone();
     // The configuration may ask for any number of channels; 64 of them have 62 frames here.
     // SAFETY: at most 64 channels are accepted by the engine.
     assert_eq!(sound(unsafe { linnet_stream_push_i16(stream, samples.as_ptr(), 62) }), LINNET_OK);
@@ -302,6 +309,72 @@ fn menu(rules: &[Rule], reward: i8) {
     }
 }
 
+fn language_model(source: &[u8], config: Option<&Fields>) {
+    let room = config.map(|fields| Room::new(&defaults(linnet_language_model_config_init), fields, &[]));
+    let (config, mut model) = (room.as_ref().map_or(std::ptr::null(), Room::get), 1);
+    let (text, len) = (source.as_ptr().cast(), source.len());
+    // SAFETY: there are this many bytes, every size that is accepted can be read, and the handle can be written.
+    let status = sound(unsafe { linnet_language_model_open_memory(engine(), text, len, config, &mut model) });
+    assert_eq!(status == LINNET_OK, model != 0);
+    if model != 0 {
+        let mut config = defaults(linnet_stream_config_init);
+        (config.language_model, config.beam_width, config.alternatives) = (model, 1 + len as u32 % 5, 2);
+        let mut stream = 0;
+        // SAFETY: it is a whole struct, and the handle can be written.
+        assert_eq!(unsafe { linnet_stream_new(engine(), &config, &mut stream) }, LINNET_OK);
+        assert_eq!(linnet_language_model_free(model), LINNET_OK);
+        push(stream);
+    }
+}
+
+/// An n-gram model that is put together from the parts of the format, so that most are nearly right.
+fn ngrams(lines: &[Vec<u8>]) {
+    const PARTS: [&str; 32] = [
+        "<s>",
+        "</s>",
+        "▁a",
+        "▁b",
+        "c",
+        "d",
+        "e",
+        "▁",
+        "▁one",
+        "0",
+        ".",
+        "<unk>",
+        "other",
+        "-1",
+        "-0.5",
+        "0.3",
+        "-99",
+        "inf",
+        "-inf",
+        "nan",
+        "1e39",
+        "-1e-45",
+        "\\1-grams:",
+        "\\2-grams:",
+        "\\3-grams:",
+        "\\data\\",
+        "\\end\\",
+        "\n",
+        "\r\n",
+        "ngram 1=3",
+        "\u{a0}",
+        "",
+    ];
+    let mut source = String::from("\\data\\\n\\1-grams:\n-1 <s> 0\n-1 </s>\n-1 ▁a -0.3\n-1 c -0.2\n");
+    for line in lines.iter().take(24) {
+        for &part in line.iter().take(8) {
+            source += PARTS[usize::from(part) % PARTS.len()];
+            source += if part & 0x80 == 0 { "\t" } else { " " };
+        }
+        source += "\n";
+    }
+    source += "\\end\\\n";
+    language_model(source.as_bytes(), None);
+}
+
 fn hotwords(phrases: &[Phrase], extra: u8) {
     let strings: Vec<(CString, Vec<CString>)> = phrases
         .iter()
@@ -361,16 +434,23 @@ fn hotwords(phrases: &[Phrase], extra: u8) {
     push(stream);
 }
 
+/// The high byte that chooses one of the ten kinds of an input.
+fn share(kind: u8) -> u8 {
+    (u32::from(kind) * 256 / 10 + 1) as u8
+}
+
 pub fn seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> = Vec::new();
-    for kind in 0..8u8 {
+    for kind in 0..10u8 {
         // The kind of an input is taken from four bytes, as a share of 2^32.
-        let head = [0, 0, 0, kind * 32 + 1];
+        let head = [0, 0, 0, share(kind)];
         for body in [vec![0u8; 8], vec![1; 64], (0..200u8).collect(), b"one\x01a b\x01\x40\x40\x01\x02".repeat(6)] {
             seeds.push([&head[..], &body].concat());
         }
     }
     let source = b"#JSGF V1.0;\npublic <r> = [<GARBAGE>] (a{x} | one{y=2})* b;\x00";
-    seeds.push([&[0, 0, 0, 4 * 32 + 1][..], source].concat());
+    seeds.push([&[0, 0, 0, share(4)][..], source].concat());
+    let bigrams = [22, 23, 13, 2, 4].map(|part| part | 0x80);
+    seeds.push([&[0, 0, 0, share(9)][..], &bigrams.repeat(6)].concat());
     seeds
 }

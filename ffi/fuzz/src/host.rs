@@ -4,7 +4,10 @@ use std::{ffi::CStr, sync::OnceLock};
 
 use linnet::model::{
     checkpoint::Checkpoint,
-    config::{Activation, EncoderConfig, EndpointConfig, FeatureConfig, JoinerConfig, ModelConfig, PredictorConfig},
+    config::{
+        Activation, EncoderConfig, EndpointConfig, FeatureConfig, JoinerConfig, ModelConfig, PredictorConfig,
+        SpeakerNetworkConfig,
+    },
     pack::pack,
     tokens::Tokens,
 };
@@ -20,8 +23,8 @@ pub fn model() -> &'static [u8] {
             language: "en".into(),
             features: FeatureConfig {
                 sample_rate_hz: 16_000,
-                fft: 512,
-                window: 400,
+                fft: 256,
+                window: 240,
                 hop: 160,
                 mel_bins: 16,
                 low_hz: 0.0,
@@ -46,7 +49,15 @@ pub fn model() -> &'static [u8] {
             joiner: JoinerConfig { hidden: 8, activation: Activation::Relu },
             vocab_size: pieces.len(),
             endpoint: Some(EndpointConfig { stack: 4, width: 6, hidden: 5 }),
-            speaker: None,
+            speaker: Some(SpeakerNetworkConfig {
+                stack: 4,
+                width: 4,
+                blocks: 1,
+                embedding: 4,
+                threshold: 0.4,
+                switch: 0.1,
+                merge: 0.7,
+            }),
             confidence: None,
         };
         let mut checkpoint = Checkpoint::random(&config, 1).expect("the configuration is sound");
@@ -59,6 +70,12 @@ pub fn model() -> &'static [u8] {
 pub fn engine() -> linnet_engine_t {
     static ENGINE: OnceLock<linnet_engine_t> = OnceLock::new();
     *ENGINE.get_or_init(|| open(model()).expect("the model is sound"))
+}
+
+/// A quarter of a second of a tone at 16 kHz.
+pub fn tone() -> &'static [i16; 4000] {
+    static TONE: OnceLock<[i16; 4000]> = OnceLock::new();
+    TONE.get_or_init(|| std::array::from_fn(|i| ((i as f32 * 0.1).sin() * 9000.0) as i16))
 }
 
 /// Opens a model in memory; the status where it is none.
@@ -130,6 +147,7 @@ fn check_words(words: *const linnet_word_t, len: usize) {
     for word in list(words, len) {
         check_text(word.text, word.text_len);
         assert!(word.start_ms <= word.end_ms && (0.0..=1.0).contains(&word.confidence), "{word:?}");
+        assert!(word.speaker <= 16, "{word:?}");
     }
 }
 

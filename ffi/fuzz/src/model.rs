@@ -5,7 +5,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use linnet::model::file::ModelFile;
 use linnet_ffi::{linnet_status_t::*, *};
 
-use super::host::{drain, model, open, sound};
+use super::host::{drain, model, open, sound, tone};
 
 #[derive(Arbitrary, Debug)]
 enum Edit {
@@ -110,7 +110,7 @@ impl Draft {
             && let Some(at) = self.header.windows(KEY.len()).position(|window| window == KEY)
             && self.header.len() >= at + KEY.len() + 8
         {
-            let sum = format!("{:08x}", checksum(&self.data));
+            let sum = format!("{:08x}", crc32fast::hash(&self.data));
             self.header[at + KEY.len()..at + KEY.len() + 8].copy_from_slice(sum.as_bytes());
         }
         while !(8 + self.header.len()).is_multiple_of(64) {
@@ -121,13 +121,6 @@ impl Draft {
         bytes.extend_from_slice(&self.data);
         bytes
     }
-}
-
-/// CRC-32 of ISO 3309, as model files have it.
-fn checksum(data: &[u8]) -> u32 {
-    !data.iter().fold(!0u32, |sum, &byte| {
-        (0..8).fold(sum ^ u32::from(byte), |sum, _| if sum & 1 == 1 { sum >> 1 ^ 0xEDB8_8320 } else { sum >> 1 })
-    })
 }
 
 /// Audio of an input. A model that opens must also run.
@@ -153,7 +146,7 @@ fn check(bytes: &[u8]) {
     // SAFETY: null stands for the defaults, and the handle can be written.
     let status = sound(unsafe { linnet_stream_new(engine, std::ptr::null(), &mut stream) });
     if status == LINNET_OK {
-        let samples: Vec<i16> = (0..FRAMES).map(|i| ((i as f32 * 0.1).sin() * 9000.0) as i16).collect();
+        let samples = &tone()[..FRAMES];
         // SAFETY: there are this many frames.
         assert_eq!(sound(unsafe { linnet_stream_push_i16(stream, samples.as_ptr(), FRAMES) }), LINNET_OK);
         drain(stream);

@@ -1,4 +1,4 @@
-/* settings MODEL AUDIO: hotwords, grammars, formats, policies, alternatives, devices and the log, in streams, sessions and
+/* settings MODEL AUDIO: hotwords, grammars, language models, speakers, formats, policies, alternatives, devices and the log, in streams, sessions and
  * recordings. AUDIO is a 16 kHz mono 16-bit WAV file with a header of 44 bytes in which somebody says "will you help
  * me"; what the model hears of it is not asked here, only what must hold whatever it hears. */
 #include "check.h"
@@ -390,6 +390,151 @@ static void sessions(void) {
     OK(linnet_hotwords_free(strange));
 }
 
+/* What a stream hears of the clip, if anything. */
+static char *hear(linnet_stream_t stream, char text[4096]) {
+    OK(linnet_stream_push_i16(stream, samples, frames));
+    OK(linnet_stream_finalize(stream));
+    linnet_event_t final = next_final(stream);
+    CHECK(final.text_len < 4096);
+    strcpy(text, final.text);
+    return text;
+}
+
+static char *read_stream(linnet_stream_config_t *config, char text[4096]) {
+    linnet_stream_t stream = 0;
+    OK(linnet_stream_new(engine, config, &stream));
+    hear(stream, text);
+    OK(linnet_stream_free(stream));
+    return text;
+}
+
+static void language_models(const char *folder) {
+    /* Of all that can be written it knows one letter. */
+    const char *const letter = "\\data\\\nngram 1=3\n\n\\1-grams:\n-99\t<s>\n-1\t</s>\n-0.1\te\n\n\\end\\\n";
+    linnet_language_model_config_t config = {.size = sizeof config};
+    linnet_language_model_t strong = 0, mute = 0, foreign = 0, model = 1;
+    char plain[4096], text[4096];
+
+    OK(linnet_language_model_config_init(&config));
+    CHECK(config.weight > 0 && config.token_reward > 0);
+    OK(linnet_language_model_open_memory(engine, letter, strlen(letter), NULL, &model));
+    CHECK(model != 0);
+    OK(linnet_language_model_free(model));
+    FAILS(linnet_language_model_free(model), HANDLE, "freed");
+    OK(linnet_language_model_free(0));
+    config.weight = 5;
+    OK(linnet_language_model_open_memory(engine, letter, strlen(letter), &config, &strong));
+    config.weight = config.token_reward = 0;
+    OK(linnet_language_model_open_memory(engine, letter, strlen(letter), &config, &mute));
+    OK(linnet_language_model_open_memory(other_engine, letter, strlen(letter), NULL, &foreign));
+
+    /* One that does not count changes nothing, one that counts much does, in a beam only. */
+    linnet_stream_config_t stream_settings = stream_config();
+    stream_settings.beam_width = 4;
+    read_stream(&stream_settings, plain);
+    stream_settings.language_model = mute;
+    CHECK(strcmp(read_stream(&stream_settings, text), plain) == 0);
+    stream_settings.language_model = strong;
+    CHECK(strcmp(read_stream(&stream_settings, text), plain) != 0);
+    stream_settings.beam_width = 1;
+    read_stream(&stream_settings, text);
+    stream_settings.language_model = 0;
+    CHECK(strcmp(read_stream(&stream_settings, plain), text) == 0);
+
+    /* The same for a recording; and the stream goes on when the handle is gone. */
+    linnet_transcript_t transcript = 0;
+    linnet_event_t event = {.size = sizeof event};
+    stream_settings.beam_width = 4;
+    stream_settings.language_model = strong;
+    read_stream(&stream_settings, plain);
+    linnet_stream_t stream = 0;
+    OK(linnet_stream_new(engine, &stream_settings, &stream));
+    OK(linnet_transcribe_i16(engine, samples, frames, 16000, 1, &stream_settings, &transcript));
+    OK(linnet_transcript_get(transcript, &event));
+    CHECK(strcmp(event.text, heard) != 0);
+    OK(linnet_transcript_free(transcript));
+    OK(linnet_language_model_free(strong));
+    CHECK(strcmp(hear(stream, text), plain) == 0);
+    OK(linnet_stream_free(stream));
+    FAILS(linnet_stream_new(engine, &stream_settings, &stream), HANDLE, "freed");
+    stream_settings.language_model = foreign;
+    FAILS(linnet_stream_new(engine, &stream_settings, &stream), ARGUMENT, "another engine");
+    stream_settings.language_model = engine;
+    FAILS(linnet_stream_new(engine, &stream_settings, &stream), HANDLE, "of kind engine");
+
+    /* From a file, and what is none. */
+    char path[4096];
+    CHECK(snprintf(path, sizeof path, "%s.arpa", folder) < (int)sizeof path);
+    FILE *file = fopen(path, "wb");
+    CHECK(file != NULL && fputs(letter, file) >= 0 && fclose(file) == 0);
+    OK(linnet_language_model_open(engine, path, NULL, &model));
+    OK(linnet_language_model_free(model));
+    CHECK(remove(path) == 0);
+    FAILS(linnet_language_model_open(engine, path, NULL, &model), LINNET_ERROR_MODEL, ".arpa");
+    CHECK(model == 0);
+    FAILS(linnet_language_model_open(engine, NULL, NULL, &model), ARGUMENT, "null");
+    FAILS(linnet_language_model_open_memory(engine, letter, 16, NULL, &model), LINNET_ERROR_MODEL, "end");
+    FAILS(linnet_language_model_open_memory(engine, "\xff", 1, NULL, &model), LINNET_ERROR_MODEL, "UTF-8");
+    FAILS(linnet_language_model_open_memory(engine, NULL, 1, NULL, &model), ARGUMENT, "null");
+    FAILS(linnet_language_model_open_memory(engine, letter, SIZE_MAX, NULL, &model), ARGUMENT, "memory");
+    FAILS(linnet_language_model_open_memory(engine, letter, strlen(letter), NULL, NULL), ARGUMENT, "null");
+    config.weight = NAN;
+    FAILS(linnet_language_model_open_memory(engine, letter, strlen(letter), &config, &model), ARGUMENT, "weight");
+    config.weight = 0;
+    config.token_reward = 101;
+    FAILS(linnet_language_model_open_memory(engine, letter, strlen(letter), &config, &model), ARGUMENT, "reward");
+    config.size = 1;
+    FAILS(linnet_language_model_open_memory(engine, letter, strlen(letter), &config, &model), ARGUMENT, "size");
+    OK(linnet_language_model_free(mute));
+    OK(linnet_language_model_free(foreign));
+}
+
+/* The words of a final of a stream that tells so many speakers apart, by who says them; [0] counts those of nobody. */
+static void count_speakers(linnet_stream_config_t *config, size_t counts[17]) {
+    linnet_stream_t stream = 0;
+    OK(linnet_stream_new(engine, config, &stream));
+    linnet_event_t final = say_and_finalize(stream);
+    memset(counts, 0, 17 * sizeof *counts);
+    for (size_t i = 0; i < final.words_len; i++) {
+        CHECK(final.words[i].speaker <= config->speakers);
+        counts[final.words[i].speaker]++;
+    }
+    for (size_t i = 0; i < final.written_words_len; i++) CHECK(final.written_words[i].speaker <= config->speakers);
+    OK(linnet_stream_free(stream));
+}
+
+static void speakers(void) {
+    linnet_engine_info_t info = {.size = sizeof info};
+    linnet_stream_config_t config = stream_config();
+    size_t counts[17];
+    OK(linnet_engine_info(engine, &info));
+    CHECK(info.speakers <= 1 && config.speakers == 0 && config.speaker_threshold == 0);
+    count_speakers(&config, counts);
+    CHECK(counts[0] > 0);
+    /* One person speaks: whoever cannot be told from another is the first. */
+    config.speakers = 1;
+    count_speakers(&config, counts);
+    CHECK(info.speakers ? counts[1] > 0 : counts[1] == 0);
+    config.speakers = 4;
+    config.speaker_threshold = 0.01f;
+    count_speakers(&config, counts);
+    CHECK(info.speakers ? counts[1] > 0 : counts[1] == 0);
+    linnet_stream_t stream = 0;
+    config.speakers = 17;
+    FAILS(linnet_stream_new(engine, &config, &stream), ARGUMENT, "speakers");
+    config.speakers = 4;
+    config.speaker_threshold = NAN;
+    FAILS(linnet_stream_new(engine, &config, &stream), ARGUMENT, "speaker_threshold");
+    /* A program that was compiled before these fields came does not have them. */
+    config.size = offsetof(linnet_stream_config_t, speakers);
+    OK(linnet_stream_new(engine, &config, &stream));
+    OK(linnet_stream_free(stream));
+    info.speakers = 77;
+    info.size = offsetof(linnet_engine_info_t, speakers);
+    OK(linnet_engine_info(engine, &info));
+    CHECK(info.speakers == 77);
+}
+
 static void devices(void) {
     linnet_devices_t list = 1;
     linnet_device_t device = {.size = sizeof device};
@@ -461,6 +606,8 @@ int main(int argc, char **argv) {
     formats();
     policies();
     alternatives();
+    language_models(argv[0]);
+    speakers();
     sessions();
     devices();
     OK(linnet_engine_free(engine));

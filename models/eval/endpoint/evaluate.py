@@ -142,13 +142,16 @@ def main():
     parser.add_argument("--dev", type=Path, required=True)
     parser.add_argument("--endpoint", type=Path, required=True)
     parser.add_argument("--corpus", type=Path, help="with the noises that training left out")
-    parser.add_argument("--turns", type=int, default=150)
+    parser.add_argument("--turns", type=int, default=1000, help="at most so many, in equal parts from the three sets")
     parser.add_argument("--conditions", default="clean,20,10,5,0", help="dB, or clean")
+    parser.add_argument("--without", default="", help="detectors to leave out, separated by commas")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     args = parser.parse_args()
     torch.set_num_threads(1)
     detectors = {"linnet": Linnet(args.endpoint), "energy": Energy()}
     for name, make in (("silero", Silero), ("ten", Ten), ("smart turn", SmartTurn)):
+        if name in args.without.split(","):
+            continue
         try:
             detectors[name] = make()
         except (ImportError, OSError) as error:

@@ -78,14 +78,13 @@ class Clips:
 
 
 def noise_bank(data, held_out, rng, minutes=12):
-    """Recorded and generated noises as arrays of log-mel frames."""
+    """Recorded and generated noises as arrays of log-mel frames, long recordings in several places."""
     index, mel = open_split(data, "noise")
     bank = []
     for number, row in enumerate(index):
         if (number % 5 == 2) == held_out and row["frames"] > 60:
-            bank.append(mel[row["at"] : row["at"] + row["frames"]].astype(np.float32))
-    long = [noise for noise in bank if len(noise) > 900]
-    bank += long * 6
+            noise = mel[row["at"] : row["at"] + row["frames"]]
+            bank += [noise] * min(7, 1 + len(noise) // 900 * 2)
     for _ in range(minutes * 4):
         bank.append(log_mel(torch.from_numpy(0.1 * sound(rng, 15 * RATE))).numpy())
     return bank
@@ -219,15 +218,15 @@ class Scenes:
         rng = self.rng
         kind = rng.random()
         if kind < 0.2:
-            noise, levels = self.babbles[rng.integers(len(self.babbles))], (-25, -6)
+            noise, levels = self.babbles[rng.integers(len(self.babbles))], (-25, -4)
         elif kind < 0.3:
             tilt = np.cumsum(rng.normal(0, 0.25, MEL_BANDS)) + rng.uniform(-3, 1) * np.linspace(0, 1, MEL_BANDS)
-            noise, levels = tilt + rng.gumbel(-0.3, 0.35, (FRAMES, MEL_BANDS)), (-25, 1)
+            noise, levels = tilt + rng.gumbel(-0.3, 0.35, (FRAMES, MEL_BANDS)), (-25, 4)
         else:
-            noise, levels = self.noises[rng.integers(len(self.noises))], (-25, 1)
+            noise, levels = self.noises[rng.integers(len(self.noises))], (-25, 4)
         start = int(rng.integers(max(1, len(noise) - FRAMES)))
-        noise = noise[start : start + FRAMES]
-        noise = np.concatenate([noise] * (FRAMES // len(noise) + 1))[:FRAMES].astype(np.float32)
+        noise = noise[start : start + FRAMES].astype(np.float32)
+        noise = np.concatenate([noise] * (FRAMES // len(noise) + 1))[:FRAMES]
         if rng.random() < 0.2:
             noise = noise[::-1]
         if rng.random() < 0.6:
@@ -254,7 +253,7 @@ class Scenes:
             mel, speech, end = self.speech_track()
         for _ in range(rng.choice(3, p=(0.22, 0.58, 0.2)) if speech.any() else 1):
             noise, (low, high) = self.noise_track()
-            level = rng.uniform(low, high) if rng.random() < 0.5 else rng.uniform(max(low, -14), high)
+            level = rng.uniform(low, high) if rng.random() < 0.4 else rng.uniform(max(low, -13), high)
             mel = np.logaddexp(mel, noise + level * np.log(10) / 10)
         if rng.random() < 0.25:
             power = np.exp(mel)

@@ -94,7 +94,29 @@ def hiss(rng, count):
     return coloured(rng, count) * (0.05 + gate)
 
 
-KINDS = (fan, music, music, beeps, knocks, knocks, hiss)
+def clatter(rng, count):
+    """Dishes and cutlery: bursts of bright inharmonic rings in a room."""
+    out = np.zeros(count)
+    for _ in range(rng.poisson(count / RATE * rng.uniform(1, 7)) + 1):
+        at, n = int(rng.integers(count)), int(rng.uniform(0.03, 0.4) * RATE)
+        n = min(n, count - at)
+        t = np.arange(n) / RATE
+        modes = rng.uniform(700, 7500, rng.integers(3, 9))
+        ring = sum(rng.uniform(0.1, 1) * np.sin(2 * np.pi * f * t) * np.exp(-t * rng.uniform(10, 80)) for f in modes)
+        out[at : at + n] += 10 ** rng.uniform(-1.2, 0) * ring
+    return reverberate(rng, out)
+
+
+def reverberate(rng, sound):
+    """The sound in a room of 0.2 to 0.8 s."""
+    n = int(rng.uniform(0.2, 0.8) * RATE)
+    tail = rng.normal(size=n) * np.exp(-6.9 * np.arange(n) / n) * rng.uniform(0.02, 0.15)
+    tail[0] = 1
+    size = len(sound) + n
+    return np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(tail, size), size)[: len(sound)]
+
+
+KINDS = (fan, music, music, beeps, knocks, knocks, hiss, clatter)
 
 
 def sound(rng, count):
