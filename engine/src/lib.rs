@@ -16,9 +16,11 @@ pub mod recognizer;
 pub mod speaker;
 pub mod transcript;
 
-pub use decode::{Grammar, GrammarError, Hotword, Hotwords, LanguageModel, NgramError, RejectedHotword};
+pub use decode::{Grammar, GrammarError, Hotword, Hotwords, LanguageModel, NgramError, RejectedHotword, Speller};
 pub use endpoint::Policy;
-pub use recognizer::{AudioFormat, Engine, Error, Event, Metrics, ModelInfo, Stage, StageTimes, Stream, StreamConfig};
+pub use recognizer::{
+    AudioFormat, Engine, Error, Event, Metrics, ModelInfo, ShallowFusion, Stage, StageTimes, Stream, StreamConfig,
+};
 pub use speaker::{Diarizer, SpeakerConfig, SpeakerTurn};
 pub use transcript::{
     Alternative, Hypothesis, Interpretation, Slot, Word,

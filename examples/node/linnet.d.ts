@@ -104,7 +104,8 @@ export interface StreamOptions {
   alternatives?: number;
   speakers?: number;
   speaker_threshold?: number;
-  language_model?: LanguageModel | null;
+  /** Without one the one in the model file counts; with false none. */
+  language_model?: LanguageModel | false | null;
   hotwords?: Hotwords | null;
   grammar?: Grammar | null;
   format?: Format | null;

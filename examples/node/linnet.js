@@ -182,13 +182,16 @@ class Grammar extends Handle {
 /** An n-gram model in the ARPA format, from a file or from a Buffer, for any number of streams. */
 class LanguageModel extends Handle {
   constructor(engine, source, options = {}) {
-    const config = Object.assign(filled(types.LanguageModelConfig, native.language_model_config_init), options);
+    const config = options ? Object.assign(filled(types.LanguageModelConfig, native.language_model_config_init), options) : null;
     const handle = typeof source === 'string'
       ? out(native.language_model_open, engine.handle, source, config)
       : out(native.language_model_open_memory, engine.handle, source, source.length, config);
     super(handle, native.language_model_free);
   }
 }
+
+/** LINNET_NO_LANGUAGE_MODEL of linnet.h. */
+const NO_LANGUAGE_MODEL = 1;
 
 /** Fields of linnet_stream_config_t, and `hotwords`, `grammar`, `language_model` and `format`. */
 function toConfig({ hotwords, grammar, language_model, format, ...fields } = {}) {
@@ -199,7 +202,7 @@ function toConfig({ hotwords, grammar, language_model, format, ...fields } = {})
   }
   config.hotwords = hotwords ? hotwords.handle : 0;
   config.grammar = grammar ? grammar.handle : 0;
-  config.language_model = language_model ? language_model.handle : 0;
+  config.language_model = language_model ? language_model.handle : language_model === false ? NO_LANGUAGE_MODEL : 0;
   config.format = toFormat(format);
   return config;
 }

@@ -66,8 +66,8 @@ pub struct linnet_stream_config_t {
     /// Cosine between voices below which they are two people's, above 0 and at most 1, where lower makes fewer speakers;
     /// 0 takes the one that the model was measured with. Default 0.
     pub speaker_threshold: f32,
-    /// Which texts are likely; zero for those of the recognizer alone. It is heard by a beam of at least 2, without a
-    /// grammar. Default 0.
+    /// Which texts are likely; zero for the language model in the model file, LINNET_NO_LANGUAGE_MODEL for none. It is heard
+    /// by a beam of at least 2, without a grammar. Default 0.
     pub language_model: linnet_language_model_t,
 }
 

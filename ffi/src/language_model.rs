@@ -2,7 +2,7 @@
 
 use std::{ffi::c_char, fs, sync::Arc};
 
-use linnet::{Engine, LanguageModel, model::tokens::Tokens};
+use linnet::{Engine, LanguageModel, ShallowFusion, model::tokens::Tokens};
 
 use crate::{
     engine::{engine, linnet_engine_t},
@@ -52,19 +52,21 @@ const DEFAULTS: linnet_language_model_config_t = linnet_language_model_config_t 
 const MOST_WEIGHT: f32 = 10.0;
 const MOST_REWARD: f32 = 100.0;
 
-/// The language model that a handle stands for; none for zero. `tokens` are those of the engine that is to follow it.
-pub(crate) fn language_model(
-    handle: linnet_language_model_t,
-    tokens: &Arc<Tokens>,
-) -> Result<Option<LanguageModel>, Failure> {
-    if handle == 0 {
-        return Ok(None);
+/// In place of a language model: none, not even the one in the model file.
+pub const LINNET_NO_LANGUAGE_MODEL: u64 = 1;
+
+/// What a handle stands for; zero is the one in the model file. `tokens` are those of the engine that is to follow it.
+pub(crate) fn language_model(handle: linnet_language_model_t, tokens: &Arc<Tokens>) -> Result<ShallowFusion, Failure> {
+    match handle {
+        0 => return Ok(ShallowFusion::BuiltIn),
+        LINNET_NO_LANGUAGE_MODEL => return Ok(ShallowFusion::Off),
+        _ => {}
     }
     let open = LANGUAGE_MODELS.get(handle)?;
     if !Arc::ptr_eq(&open.tokens, tokens) {
         return Err(Failure::argument("this language model was made with another engine; make it with this one"));
     }
-    Ok(Some(open.model.clone()))
+    Ok(ShallowFusion::With(open.model.clone()))
 }
 
 /// Fills `config` with the defaults. Its `size` field is set by the caller.
@@ -78,11 +80,11 @@ pub unsafe extern "C" fn linnet_language_model_config_init(
     guard(|| unsafe { write_struct(config, &DEFAULTS) })
 }
 
-/// Reads an n-gram model from a file in the ARPA format, whose words are the pieces of the engine's model: `linnet lm`
-/// makes one of a text. `config` may be null, for the defaults. `path` is UTF-8 and ends with a zero. On an error
-/// `*language_model` is zero.
+/// Reads an n-gram model from a file, in the ARPA format or compact, whose words are the pieces of the engine's model:
+/// `linnet lm` makes one of a text. `config` may be null: then it counts as much as the file says, or as the defaults do
+/// when it is an ARPA file. `path` is UTF-8 and ends with a zero. On an error `*language_model` is zero.
 ///
-/// Errors: LINNET_ERROR_MODEL when the file can't be read, is no ARPA file, or has no pieces of the engine's model:
+/// Errors: LINNET_ERROR_MODEL when the file can't be read, is none of both, or has other pieces than the engine's model:
 /// linnet_last_error tells where; LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_UNSUPPORTED;
 /// LINNET_ERROR_RESOURCES. Threads: any. Ownership: `path` and `config` are only read during the call, and nothing of the
 /// file is needed after it; `*language_model` is the caller's, who gives it to linnet_language_model_free.
@@ -96,16 +98,16 @@ pub unsafe extern "C" fn linnet_language_model_open(
     let read = |engine: &Engine| {
         // SAFETY: the caller promises that `path` is null or ends with a zero.
         let path = unsafe { memory::path(path)? };
-        let text = fs::read_to_string(path)
+        let bytes = fs::read(path)
             .map_err(|error| Failure::model(format!("the language model {path} can't be read: {error}")))?;
-        parse(engine, &text)
+        parse(engine, &bytes)
     };
     // SAFETY: the caller promises that `config` is null or a struct of the size that it says, and that `language_model`
     // is null or can be written.
     unsafe { make(engine, config, language_model, read) }
 }
 
-/// Reads an n-gram model from memory: `len` bytes of UTF-8 in the ARPA format; otherwise as linnet_language_model_open.
+/// Reads an n-gram model from memory: `len` bytes of such a file; otherwise as linnet_language_model_open.
 ///
 /// Errors: as linnet_language_model_open. Threads: any. Ownership: `text` is only read during the call; otherwise as
 /// linnet_language_model_open.
@@ -119,17 +121,14 @@ pub unsafe extern "C" fn linnet_language_model_open_memory(
 ) -> linnet_status_t {
     let read = |engine: &Engine| {
         // SAFETY: the caller promises that `text` is null or has `len` bytes.
-        let bytes = unsafe { memory::values(text.cast::<u8>(), len, "text")? };
-        let text = std::str::from_utf8(bytes)
-            .map_err(|error| Failure::model(format!("the language model is not UTF-8: {error}")))?;
-        parse(engine, text)
+        parse(engine, unsafe { memory::values(text.cast::<u8>(), len, "text")? })
     };
     // SAFETY: as in linnet_language_model_open.
     unsafe { make(engine, config, language_model, read) }
 }
 
-fn parse(engine: &Engine, text: &str) -> Result<LanguageModel, Failure> {
-    engine.language_model(text).map_err(|error| Failure::model(error.to_string()))
+fn parse(engine: &Engine, file: &[u8]) -> Result<LanguageModel, Failure> {
+    engine.language_model(file).map_err(|error| Failure::model(error.to_string()))
 }
 
 /// Reads the settings, stores what `read` reads, and hands out its handle.
@@ -146,18 +145,20 @@ unsafe fn make(
         // SAFETY: as promised by the caller.
         unsafe { write(output, "language_model", 0)? };
         let engine = self::engine(engine)?;
-        let config = match config.is_null() {
-            true => DEFAULTS,
-            // SAFETY: as promised by the caller.
-            false => unsafe { read_struct(config, DEFAULTS)? },
-        };
-        if !(0.0..=MOST_WEIGHT).contains(&config.weight) {
-            return Err(Failure::argument(format!("weight is {}; it takes 0 to 10", config.weight)));
+        // SAFETY: as promised by the caller.
+        let config = (!config.is_null()).then(|| unsafe { read_struct(config, DEFAULTS) }).transpose()?;
+        if let Some(config) = config {
+            if !(0.0..=MOST_WEIGHT).contains(&config.weight) {
+                return Err(Failure::argument(format!("weight is {}; it takes 0 to 10", config.weight)));
+            }
+            if !(-MOST_REWARD..=MOST_REWARD).contains(&config.token_reward) {
+                return Err(Failure::argument(format!("token_reward is {}; it takes -100 to 100", config.token_reward)));
+            }
         }
-        if !(-MOST_REWARD..=MOST_REWARD).contains(&config.token_reward) {
-            return Err(Failure::argument(format!("token_reward is {}; it takes -100 to 100", config.token_reward)));
+        let mut model = read(&engine)?;
+        if let Some(config) = config {
+            model = model.with_weight(config.weight).with_token_reward(config.token_reward);
         }
-        let model = read(&engine)?.with_weight(config.weight).with_token_reward(config.token_reward);
         let handle = LANGUAGE_MODELS.insert(OpenLanguageModel { model, tokens: engine.tokens().clone() })?;
         // SAFETY: as promised by the caller.
         unsafe { write(output, "language_model", handle) }

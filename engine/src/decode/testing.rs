@@ -46,6 +46,7 @@ impl Copying {
             endpoint: None,
             confidence: None,
             speaker: None,
+            language_model: None,
         };
         Self { config }
     }

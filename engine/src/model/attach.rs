@@ -1,7 +1,8 @@
-//! Attaches to a checkpoint what is made apart from the acoustic model: an endpointing network, a speaker network and
-//! the calibration of word confidences. The formats of their files are in `models/FORMAT.md`.
+//! Attaches to a checkpoint what is made apart from the acoustic model: an endpointing network, a speaker network, an
+//! n-gram model and the calibration of word confidences. The formats of their files are in `models/FORMAT.md`.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -10,6 +11,7 @@ use super::config::{ConfidenceConfig, EndpointConfig, FeatureConfig, ModelConfig
 use super::container::Header;
 use super::error::ModelFileError;
 use super::layout;
+use super::ngrams::Ngrams;
 
 /// Value of `format` in the metadata of a file with an endpointing network.
 const ENDPOINT: &str = "linnet-endpoint";
@@ -103,6 +105,20 @@ impl Checkpoint {
         combined.config = config;
         combined.validate()?;
         *self = combined;
+        Ok(())
+    }
+
+    /// Makes an n-gram model of the same tokens part of this model, in place of one that it may have.
+    ///
+    /// # Errors
+    /// [`ModelFileError::BadTokens`] when it has not as many tokens as this model. The checkpoint is unchanged then.
+    pub fn attach_ngrams(&mut self, ngrams: Arc<Ngrams>) -> Result<(), ModelFileError> {
+        if ngrams.vocab_size() as usize != self.tokens.len() {
+            let reason = format!("the n-gram model has {}, the recognizer {}", ngrams.vocab_size(), self.tokens.len());
+            return Err(ModelFileError::BadTokens { reason });
+        }
+        self.config.language_model = Some(ngrams.config().clone());
+        self.ngrams = Some(ngrams);
         Ok(())
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::config::{
-    ConfidenceConfig, EncoderConfig, EndpointConfig, FeatureConfig, ModelConfig, SpeakerNetworkConfig,
+    ConfidenceConfig, EncoderConfig, EndpointConfig, FeatureConfig, ModelConfig, NgramConfig, SpeakerNetworkConfig,
 };
 
 /// A number of the configuration that no model can have.
@@ -35,6 +35,7 @@ impl ModelConfig {
         self.endpoint.as_ref().map_or(Ok(()), EndpointConfig::validate)?;
         self.confidence.as_ref().map_or(Ok(()), ConfidenceConfig::validate)?;
         self.speaker.as_ref().map_or(Ok(()), SpeakerNetworkConfig::validate)?;
+        self.language_model.as_ref().map_or(Ok(()), NgramConfig::validate)?;
         require("encoder.mel_bins", self.encoder.mel_bins, self.encoder.mel_bins == self.features.mel_bins, || {
             format!("features.mel_bins, {}", self.features.mel_bins)
         })
@@ -48,6 +49,19 @@ impl ConfidenceConfig {
         within("confidence.mean_log", self.mean_log, -100.0..=100.0)?;
         within("confidence.tokens", self.tokens, -100.0..=100.0)?;
         within("confidence.before", self.before, -100.0..=100.0)
+    }
+}
+
+impl NgramConfig {
+    pub(super) fn validate(&self) -> Result<(), ConfigError> {
+        within("language_model.nodes", self.nodes, 2..=1 << 28)?;
+        within("language_model.parents", self.parents, 1..=self.nodes)?;
+        within("language_model.scores.least", self.scores.least, -100.0..=100.0)?;
+        within("language_model.scores.step", self.scores.step, 0.0..=1.0)?;
+        within("language_model.back_offs.least", self.back_offs.least, -100.0..=100.0)?;
+        within("language_model.back_offs.step", self.back_offs.step, 0.0..=1.0)?;
+        within("language_model.weight", self.weight, -100.0..=100.0)?;
+        within("language_model.token_reward", self.token_reward, -100.0..=100.0)
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use candle_nn::VarBuilder;
@@ -11,9 +12,11 @@ use super::config::ModelConfig;
 use super::container::{self, Header, OutTensor};
 use super::description;
 use super::error::ModelFileError;
-use super::file::{self, CHECKPOINT_FORMAT as FORMAT};
+use super::file::{self, Aligned, CHECKPOINT_FORMAT as FORMAT};
 use super::layout::{self, Entry, Source};
+use super::ngrams::Ngrams;
 use super::tokens::Tokens;
+use crate::nn::Bytes;
 
 /// The plain weights of a model, under the names that NeMo gives them.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +27,8 @@ pub struct Checkpoint {
     pub tokens: Tokens,
     /// Its weights, and possibly others that are ignored.
     pub tensors: BTreeMap<String, Tensor>,
+    /// Its n-gram model, of which the configuration tells.
+    pub ngrams: Option<Arc<Ngrams>>,
 }
 
 /// A tensor of a checkpoint.
@@ -62,7 +67,14 @@ impl Checkpoint {
         }
         let (config, tokens) = description::read(&header)?;
         let tensors = read_tensors(&header, bytes, &layout::entries(&config))?;
-        let checkpoint = Self { config, tokens, tensors };
+        let ngrams = match &config.language_model {
+            Some(ngrams) => {
+                let copy: Bytes = Arc::new(Aligned(bytes.into()));
+                Some(Arc::new(Ngrams::map(&header, &copy, ngrams, tokens.len())?))
+            }
+            None => None,
+        };
+        let checkpoint = Self { config, tokens, tensors, ngrams };
         checkpoint.validate()?;
         Ok(checkpoint)
     }
@@ -74,17 +86,14 @@ impl Checkpoint {
     pub fn to_bytes(&self) -> Result<Vec<u8>, ModelFileError> {
         let mut metadata = description::write(&self.config, &self.tokens)?;
         metadata.insert("format", FORMAT.into());
-        let out: Vec<OutTensor<'_>> = self
-            .tensors
-            .iter()
-            .map(|(name, tensor)| OutTensor {
-                name: name.clone(),
-                dtype: "F32",
-                shape: tensor.shape.clone(),
-                data: bytemuck::cast_slice(&tensor.data),
-            })
-            .collect();
-        container::write(&metadata, &out)
+        let tensors = self.tensors.iter().map(|(name, tensor)| OutTensor {
+            name: name.clone(),
+            dtype: "F32",
+            shape: tensor.shape.clone(),
+            data: bytemuck::cast_slice(&tensor.data),
+        });
+        let tables = self.ngrams.iter().flat_map(|ngrams| ngrams.to_tensors());
+        container::write(&metadata, &tensors.chain(tables).collect::<Vec<_>>())
     }
 
     /// Checks that the configuration can be run, that it fits the token table, and that every tensor it implies is
@@ -95,6 +104,10 @@ impl Checkpoint {
     pub fn validate(&self) -> Result<(), ModelFileError> {
         self.config.validate()?;
         description::check_vocabulary(&self.config, &self.tokens)?;
+        if self.ngrams.as_ref().map(|ngrams| ngrams.config()) != self.config.language_model.as_ref() {
+            let reason = "the configuration tells of another than there is".into();
+            return Err(ModelFileError::BadTensor { name: "language_model".into(), reason });
+        }
         for source in layout::entries(&self.config).iter().flat_map(layout::sources) {
             self.check(source)?;
         }
@@ -140,8 +153,8 @@ impl Checkpoint {
         Ok(VarBuilder::from_tensors(tensors, DType::F32, &Device::Cpu))
     }
 
-    /// A model of this shape with random weights, for tests and for measuring shapes that nobody has trained. Layers
-    /// keep the variance of their input, norms scale by about one. The same seed gives the same weights.
+    /// A model of this shape with random weights and no n-grams, for tests and for measuring shapes that nobody has
+    /// trained. Layers keep the variance of their input, norms scale by about one. The same seed gives the same weights.
     ///
     /// # Errors
     /// [`ModelFileError::BadConfig`] when the configuration cannot be run.
@@ -158,7 +171,8 @@ impl Checkpoint {
             embed.data[blank..].fill(0.0);
         }
         let tokens = Tokens::new((0..config.vocab_size).map(|id| format!("▁{id}")))?;
-        Ok(Self { config: config.clone(), tokens, tensors })
+        let config = ModelConfig { language_model: None, ..config.clone() };
+        Ok(Self { config, tokens, tensors, ngrams: None })
     }
 
     fn check(&self, source: &Source) -> Result<(), ModelFileError> {

@@ -28,6 +28,9 @@ pub struct ModelConfig {
     /// Speaker network; streams of models without one can't tell who speaks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speaker: Option<SpeakerNetworkConfig>,
+    /// N-gram model that the beam agrees with unless a host gives it another; models without one have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language_model: Option<NgramConfig>,
 }
 
 /// Shape of the log-mel front end. Frame `t` is centred on sample `t * hop`.
@@ -142,6 +145,39 @@ pub struct ConfidenceConfig {
     pub tokens: f32,
     /// Of the running mean of log-posteriors before the word.
     pub before: f32,
+}
+
+/// Size and scale of an n-gram model ([`Ngrams`](super::ngrams::Ngrams)) and how much it counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NgramConfig {
+    /// Nodes of the trie: the n-grams and the root.
+    pub nodes: usize,
+    /// Nodes that have children.
+    pub parents: usize,
+    /// Of the scores, in natural logarithms.
+    pub scores: Quantization,
+    /// Of the weights of backing off, in natural logarithms.
+    pub back_offs: Quantization,
+    /// Factor of its scores beside those of the transducer.
+    pub weight: f32,
+    /// What a token earns while the model counts, in natural logarithms.
+    pub token_reward: f32,
+}
+
+impl NgramConfig {
+    /// Weight of a model that was made without one.
+    pub const DEFAULT_WEIGHT: f32 = 0.2;
+    /// Token reward of a model that was made without one.
+    pub const DEFAULT_TOKEN_REWARD: f32 = 0.8;
+}
+
+/// What a byte stands for: `least + step * byte`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantization {
+    /// Value of byte 0.
+    pub least: f32,
+    /// Between neighbouring values.
+    pub step: f32,
 }
 
 /// A non-linearity of the joiner.

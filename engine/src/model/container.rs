@@ -128,8 +128,8 @@ impl Header {
 
 fn element_bytes(dtype: &str) -> Option<usize> {
     match dtype {
-        "I8" => Some(1),
-        "F16" | "BF16" => Some(2),
+        "I8" | "U8" => Some(1),
+        "F16" | "BF16" | "U16" => Some(2),
         "F32" | "I32" => Some(4),
         _ => None,
     }

@@ -15,6 +15,7 @@ use super::container::{ALIGNMENT, Header, TensorInfo};
 use super::description;
 pub use super::error::ModelFileError;
 use super::layout::{self, Entry};
+use super::ngrams::Ngrams;
 use super::tokens::Tokens;
 use super::weights::WeightSource;
 
@@ -42,6 +43,7 @@ pub struct ModelFile {
     tokens: Arc<Tokens>,
     /// Outputs and inputs of the dense layers; their packed shapes are rounded up.
     dense: Arc<HashMap<String, [usize; 2]>>,
+    ngrams: Option<Arc<Ngrams>>,
     parameters: u64,
 }
 
@@ -96,12 +98,15 @@ impl ModelFile {
             parameters += layout::sources(entry).iter().map(|source| count(&source.shape)).sum::<u64>();
         }
         check_data(&header, all)?;
+        let ngrams = config.language_model.as_ref();
+        let ngrams = ngrams.map(|ngrams| Ngrams::map(&header, &bytes, ngrams, config.vocab_size)).transpose()?.map(Arc::new);
         Ok(Self {
             bytes,
             header: header.into(),
             config: config.into(),
             tokens: tokens.into(),
             dense: dense.into(),
+            ngrams,
             parameters,
         })
     }
@@ -119,6 +124,11 @@ impl ModelFile {
     /// Number of weights of the checkpoint that was packed, biases included.
     pub fn parameters(&self) -> u64 {
         self.parameters
+    }
+
+    /// Its n-gram model, where it lies in the file.
+    pub fn ngrams(&self) -> Option<&Arc<Ngrams>> {
+        self.ngrams.as_ref()
     }
 
     /// Size of the file.
@@ -182,7 +192,7 @@ impl std::fmt::Debug for ModelFile {
 }
 
 /// Bytes at a multiple of 64.
-struct Aligned(Shared<u8>);
+pub(super) struct Aligned(pub(super) Shared<u8>);
 
 impl AsRef<[u8]> for Aligned {
     fn as_ref(&self) -> &[u8] {

@@ -16,6 +16,7 @@ pub mod joiner;
 mod layout;
 #[cfg(feature = "reference")]
 pub mod nemo;
+pub mod ngrams;
 pub mod open;
 #[cfg(feature = "reference")]
 pub mod pack;

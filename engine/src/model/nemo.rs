@@ -44,7 +44,7 @@ pub fn read(bytes: &[u8], name: &str) -> Result<Checkpoint, ModelFileError> {
     let tensors = torch::tensors(part(WEIGHTS)?, |name| wanted.contains(output_layer(name).as_ref()))
         .map_err(|reason| broken(WEIGHTS, reason))?;
     let tensors = tensors.into_iter().map(|(name, tensor)| (output_layer(&name).into_owned(), tensor)).collect();
-    let checkpoint = Checkpoint { config, tokens: Tokens::new(pieces)?, tensors };
+    let checkpoint = Checkpoint { config, tokens: Tokens::new(pieces)?, tensors, ngrams: None };
     checkpoint.validate()?;
     Ok(checkpoint)
 }
@@ -147,6 +147,7 @@ fn config(yaml: &Yaml, name: &str, vocab_size: usize) -> Result<ModelConfig, Mod
         endpoint: None,
         confidence: None,
         speaker: None,
+        language_model: None,
     })
 }
 

@@ -33,10 +33,17 @@ pub fn pack(checkpoint: &Checkpoint) -> Result<Vec<u8>, ModelFileError> {
             }),
         }
     }
+    let tables = checkpoint.ngrams.iter().flat_map(|ngrams| ngrams.to_tensors());
+    packed.extend(tables.map(|OutTensor { name, dtype, shape, data }| Packed {
+        name,
+        shape,
+        values: Values::Table(dtype, data),
+    }));
     // Int8 panels are read a cache line at a time, so they come first, where every one of them starts at a cache line;
-    // then the other tensors of whole cache lines.
+    // then the other tensors of whole cache lines, and last the tables of small numbers, which would break that.
     packed.sort_by_key(|tensor| match &tensor.values {
         Values::I8(_) => 0,
+        Values::Table(dtype, _) => 3 + u8::from(*dtype == "U8"),
         values => 1 + u8::from(!values.bytes().len().is_multiple_of(ALIGNMENT)),
     });
 
@@ -70,6 +77,8 @@ enum Values<'a> {
     I32(Shared<i32>),
     F32(Shared<f32>),
     Plain(Cow<'a, [f32]>),
+    /// Its type, and its bytes.
+    Table(&'static str, &'a [u8]),
 }
 
 impl Values<'_> {
@@ -78,6 +87,7 @@ impl Values<'_> {
             Self::I8(_) => "I8",
             Self::I32(_) => "I32",
             Self::F32(_) | Self::Plain(_) => "F32",
+            Self::Table(dtype, _) => dtype,
         }
     }
 
@@ -87,6 +97,7 @@ impl Values<'_> {
             Self::I32(values) => bytemuck::cast_slice(values),
             Self::F32(values) => bytemuck::cast_slice(values),
             Self::Plain(values) => bytemuck::cast_slice(values),
+            Self::Table(_, bytes) => bytes,
         }
     }
 }

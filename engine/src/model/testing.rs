@@ -40,6 +40,7 @@ pub(crate) fn tiny_config() -> ModelConfig {
         endpoint: None,
         confidence: None,
         speaker: None,
+        language_model: None,
     }
 }
 

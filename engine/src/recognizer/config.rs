@@ -61,9 +61,8 @@ pub struct StreamConfig {
     /// What can be said ([`Engine::grammar`](super::Engine::grammar)); `None` is anything. The beam is at least 32 wide
     /// with a grammar, and a final carries an [`Interpretation`](crate::Interpretation).
     pub grammar: Option<Grammar>,
-    /// Which texts are likely ([`Engine::language_model`](super::Engine::language_model)); heard by a beam of at least 2
-    /// without a grammar.
-    pub language_model: Option<LanguageModel>,
+    /// Which texts are likely; heard by a beam of at least 2 without a grammar.
+    pub language_model: ShallowFusion,
     /// Most other hypotheses that a final tells of; they come from the beam.
     pub alternatives: usize,
     /// Whether the encoder rests in silence. Needs a model with an endpointing network, and does nothing without.
@@ -71,6 +70,18 @@ pub struct StreamConfig {
     /// Whether and how words are labelled with who says them ([`Word::speaker`](crate::Word::speaker)). Needs a model
     /// with a speaker network ([`ModelInfo::speakers`](super::ModelInfo::speakers)), and does nothing without.
     pub speakers: Option<SpeakerConfig>,
+}
+
+/// Which n-gram model counts beside the transducer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ShallowFusion {
+    /// The one in the model file, if it has one ([`Engine::built_in_language_model`](super::Engine::built_in_language_model)).
+    #[default]
+    BuiltIn,
+    /// None.
+    Off,
+    /// One of the host's ([`Engine::language_model`](super::Engine::language_model)).
+    With(LanguageModel),
 }
 
 impl Default for StreamConfig {
@@ -91,7 +102,7 @@ impl Default for StreamConfig {
             hotwords: Vec::new(),
             beam_width: Self::DEFAULT_BEAM_WIDTH,
             grammar: None,
-            language_model: None,
+            language_model: ShallowFusion::default(),
             alternatives: 0,
             gate: true,
             speakers: None,

@@ -43,6 +43,7 @@ struct Inner {
     head: Box<dyn TransducerHead>,
     endpointing: Option<Arc<Network>>,
     speakers: Option<Arc<speaker::Network>>,
+    language_model: Option<LanguageModel>,
     info: ModelInfo,
 }
 
@@ -80,6 +81,8 @@ pub struct ModelInfo {
     pub endpointing: bool,
     /// Whether the model has a speaker network.
     pub speakers: bool,
+    /// N-grams of the language model that it holds; 0 without one.
+    pub ngrams: usize,
     /// Instruction set of the kernels; `None` for the f32 reference.
     pub isa: Option<Isa>,
 }
@@ -100,6 +103,7 @@ impl ModelInfo {
             left_context: config.encoder.left_context,
             endpointing: config.endpoint.is_some(),
             speakers: config.speaker.is_some(),
+            ngrams: config.language_model.as_ref().map_or(0, |model| model.nodes - 1),
             isa,
         }
     }
@@ -149,6 +153,7 @@ impl Engine {
             head: Box::new(head),
             endpointing,
             speakers,
+            language_model: file.ngrams().cloned().map(LanguageModel::new),
             info: ModelInfo::new(&config, file.parameters(), file.size_bytes(), Some(isa)),
             config,
         })))
@@ -179,6 +184,7 @@ impl Engine {
             head: Box::new(head),
             endpointing,
             speakers,
+            language_model: checkpoint.ngrams.map(LanguageModel::new),
             info: ModelInfo::new(&config, parameters, 4 * parameters as usize, None),
             config,
         })))
@@ -204,13 +210,18 @@ impl Engine {
         Grammar::new(source, &self.0.tokens)
     }
 
-    /// Reads an n-gram model in the ARPA format whose words are the pieces of this model (`linnet lm` makes one), which
-    /// any number of streams can share.
+    /// Reads an n-gram model whose words are the pieces of this model, which any number of streams can share: an ARPA file
+    /// or the compact form of it. `linnet lm` makes either.
     ///
     /// # Errors
-    /// When the source is no ARPA file, or of other pieces.
-    pub fn language_model(&self, arpa: &str) -> Result<LanguageModel, NgramError> {
-        LanguageModel::from_arpa(arpa, &self.0.tokens)
+    /// When the source is neither, or of other pieces.
+    pub fn language_model(&self, source: impl AsRef<[u8]>) -> Result<LanguageModel, NgramError> {
+        LanguageModel::read(source.as_ref(), &self.0.tokens)
+    }
+
+    /// The n-gram model in the model file, with which streams start ([`StreamConfig::language_model`]).
+    pub fn built_in_language_model(&self) -> Option<&LanguageModel> {
+        self.0.language_model.as_ref()
     }
 
     /// Spells texts in the pieces of the model.

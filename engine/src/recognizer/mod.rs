@@ -36,7 +36,7 @@ mod outbox;
 mod stream;
 mod timeline;
 
-pub use config::{AudioFormat, StreamConfig};
+pub use config::{AudioFormat, ShallowFusion, StreamConfig};
 pub use engine::{Engine, ModelInfo};
 pub use error::Error;
 pub use event::Event;

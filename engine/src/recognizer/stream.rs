@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Engine, Error, Event, Metrics, Stage, StreamConfig, ending::Ending, outbox::Outbox, timeline::Timeline};
+use super::{
+    Engine, Error, Event, Metrics, ShallowFusion, Stage, StreamConfig, ending::Ending, outbox::Outbox, timeline::Timeline,
+};
 use crate::{
     audio::{PcmSample, Resampler},
     decode::{Decoded, Grammar, Hotwords, RejectedHotword, Search, SearchConfig},
@@ -72,7 +74,11 @@ impl Stream {
             max_symbols_per_frame: config.max_symbols_per_frame,
             hotwords: Some(engine.hotwords(&config.hotwords)),
             grammar: config.grammar.clone(),
-            language_model: config.language_model.clone(),
+            language_model: match &config.language_model {
+                ShallowFusion::BuiltIn => engine.built_in_language_model().cloned(),
+                ShallowFusion::Off => None,
+                ShallowFusion::With(model) => Some(model.clone()),
+            },
         };
         let search = Search::new(engine.head(), engine.tokens().clone(), search);
         let wanted = config.gate || config.endpointing.is_some();

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use linnet::{
-    FormatConfig, SpeakerConfig,
+    FormatConfig, LanguageModel, SpeakerConfig,
     audio::formats::{Encoding, RawFormat},
 };
 
@@ -123,14 +123,17 @@ pub struct SearchArgs {
     /// Hypotheses to follow at once. 1 is greedy search.
     #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub beam: u8,
-    /// N-gram model to let the beam agree with, as `linnet lm` makes it.
-    #[arg(long, value_name = "FILE.arpa")]
+    /// N-gram model to let the beam agree with, as `linnet lm` makes it, in place of the one in the model file.
+    #[arg(long, value_name = "FILE")]
     pub lm: Option<PathBuf>,
-    /// How much the n-gram model counts beside the recognizer.
-    #[arg(long, value_name = "FACTOR", requires = "lm")]
+    /// Let no n-gram model count, not even the one in the model file.
+    #[arg(long, conflicts_with = "lm")]
+    pub no_lm: bool,
+    /// How much the n-gram model counts beside the recognizer. Without it, what the model says of itself.
+    #[arg(long, value_name = "FACTOR")]
     pub lm_weight: Option<f32>,
-    /// What every token earns while there is an n-gram model, natural logarithm.
-    #[arg(long, value_name = "NATS", requires = "lm", allow_negative_numbers = true)]
+    /// What every token earns while there is an n-gram model, natural logarithm. Without it, what the model says.
+    #[arg(long, value_name = "NATS", allow_negative_numbers = true)]
     pub lm_reward: Option<f32>,
     /// Take each recording as one utterance, whatever its pauses.
     #[arg(long)]
@@ -399,6 +402,9 @@ pub struct Convert {
     /// Speaker network to make part of the model, in place of its own.
     #[arg(long, value_name = "PATH")]
     pub speaker: Option<PathBuf>,
+    /// N-gram model (`linnet lm`) to make part of the model, in place of its own.
+    #[arg(long, value_name = "PATH")]
+    pub language_model: Option<PathBuf>,
     /// Calibration of word confidences to make part of the model, in place of its own (JSON).
     #[arg(long, value_name = "PATH")]
     pub confidence: Option<PathBuf>,
@@ -455,8 +461,21 @@ pub struct Lm {
     /// Most n-grams. Those that matter least are left out.
     #[arg(long, value_name = "N", default_value = "1000000")]
     pub ngrams: usize,
-    /// The ARPA file to write.
-    #[arg(short, long, value_name = "FILE.arpa")]
+    /// A text that the recognizer was trained on; pairs of pieces count the less the likelier they are in it, since the
+    /// recognizer has learned them already.
+    #[arg(long, value_name = "TEXT")]
+    pub known: Vec<PathBuf>,
+    /// How much less.
+    #[arg(long, value_name = "FACTOR", default_value = "0.5", requires = "known")]
+    pub known_factor: f64,
+    /// How much the model is to count beside the recognizer.
+    #[arg(long, value_name = "FACTOR", default_value_t = LanguageModel::DEFAULT_WEIGHT)]
+    pub weight: f32,
+    /// What every token is to earn, natural logarithm.
+    #[arg(long, value_name = "NATS", default_value_t = LanguageModel::DEFAULT_TOKEN_REWARD, allow_negative_numbers = true)]
+    pub reward: f32,
+    /// The file to write: FILE.arpa is text, without the weight and the reward; others are compact.
+    #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 }
 

@@ -7,7 +7,10 @@ use std::{
     process::ExitCode,
 };
 
-use linnet::model::{file::ModelFile, open::open_checkpoint, pack::pack};
+use linnet::{
+    LanguageModel,
+    model::{file::ModelFile, open::open_checkpoint, pack::pack},
+};
 
 use crate::{args::Convert, failure::Failure};
 
@@ -19,6 +22,7 @@ pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
     let parts = Parts {
         endpoint: args.endpoint.as_deref(),
         speaker: args.speaker.as_deref(),
+        language_model: args.language_model.as_deref(),
         confidence: args.confidence.as_deref(),
     };
     convert(&args.input, parts, &args.output)?;
@@ -32,6 +36,8 @@ pub struct Parts<'a> {
     pub endpoint: Option<&'a Path>,
     /// Speaker network.
     pub speaker: Option<&'a Path>,
+    /// N-gram model.
+    pub language_model: Option<&'a Path>,
     /// Calibration of word confidences.
     pub confidence: Option<&'a Path>,
 }
@@ -47,6 +53,12 @@ pub fn convert(input: &Path, parts: Parts<'_>, output: &Path) -> Result<(), Fail
     }
     if let Some(speaker) = parts.speaker {
         checkpoint.attach_speaker(speaker).map_err(|error| Failure::on(speaker.display(), error))?;
+    }
+    if let Some(path) = parts.language_model {
+        let source = fs::read(path).map_err(|error| Failure::on(path.display(), error))?;
+        let model =
+            LanguageModel::read(&source, &checkpoint.tokens).map_err(|error| Failure::on(path.display(), error))?;
+        checkpoint.attach_ngrams(model.to_ngrams()).map_err(|error| Failure::on(path.display(), error))?;
     }
     if let Some(confidence) = parts.confidence {
         checkpoint.attach_confidence(confidence).map_err(|error| Failure::on(confidence.display(), error))?;

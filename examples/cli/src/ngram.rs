@@ -5,7 +5,8 @@
 //! N-grams are packed into integers, first symbol highest, so that sorting puts the continuations of each context in a row
 //! and one sort of all places in the text gives the counts of every length. Counts are plain ones, not Kneser–Ney's numbers
 //! of contexts, which pruning spoils (Chelba et al. 2010, "Study on interaction between entropy pruning and Kneser–Ney
-//! smoothing").
+//! smoothing"). What the recognizer's own predictor has learned of its training texts can be taken off as a model of
+//! pairs (low-order density ratio, Zheng et al. 2022, arXiv:2203.16776).
 
 use std::io::{self, Write};
 
@@ -272,6 +273,36 @@ impl Ngrams {
         losses
     }
 
+    /// Divides by the probabilities of another model's pairs to the power of `factor`, after which they add up to one no
+    /// more. Both have the same symbols.
+    pub fn divide_by_pairs(&mut self, other: &Self, factor: f64) {
+        let packing = self.packing;
+        if self.orders.len() < 2 || other.orders.len() < 2 {
+            return;
+        }
+        // The other's pairs stand for themselves, so that backing off divides by its weights and single symbols alone.
+        let added = other.orders[1].iter().filter(|gram| find(&self.orders[1], gram.key).is_none());
+        let added: Vec<Gram> =
+            added.map(|gram| Gram { probability: self.probability(gram.key, 2), back_off: 1.0, ..*gram }).collect();
+        self.orders[1].extend(added);
+        self.orders[1].sort_unstable_by_key(|gram| gram.key);
+        for (length, grams) in (1..).zip(&mut self.orders) {
+            for gram in grams {
+                let pair = gram.key & ((1 << (2 * packing.bits)) - 1);
+                match length {
+                    1 => {
+                        let lower = &other.orders[0][gram.key as usize];
+                        gram.back_off /= lower.back_off.powf(factor);
+                        if gram.key != packing.start() {
+                            gram.probability /= lower.probability.powf(factor);
+                        }
+                    }
+                    _ => gram.probability /= other.probability(pair, 2).powf(factor),
+                }
+            }
+        }
+    }
+
     /// Sets the weights of backing off such that the probabilities after each context add up to one.
     fn weigh_back_off(&mut self) {
         for length in 2..=self.orders.len() {
@@ -433,6 +464,24 @@ mod tests {
         assert!((a - b).abs() < 1e-9 && a > 0.45, "{a} {b}");
         let [a, b] = [0, 1].map(|symbol| probability(&unlike, &[start], symbol));
         assert!((2.8..3.2).contains(&(a / b)), "{a} {b}");
+    }
+
+    #[test]
+    fn pairs_are_divided_by_those_of_another_model() {
+        let whole = model(Size { order: 3, ngrams: 1000 });
+        let names = || ["a", "b", "c", "never"].map(String::from).to_vec();
+        let texts = vec![Text { sequences: vec![vec![0, 1, 3], vec![3, 3, 1]], weight: 1.0 }];
+        let known = Ngrams::estimate(Corpus { names: names(), texts }, Size { order: 2, ngrams: 100 });
+        let mut ratio = model(Size { order: 3, ngrams: 1000 });
+        ratio.divide_by_pairs(&known, 0.5);
+        for context in [vec![0], vec![3], vec![0, 1], vec![2, 2], vec![4], vec![4, 1]] {
+            for symbol in [0, 1, 2, 3, 5] {
+                let last = &context[context.len() - 1..];
+                let expected = probability(&whole, &context, symbol) / probability(&known, last, symbol).sqrt();
+                let found = probability(&ratio, &context, symbol);
+                assert!((found / expected - 1.0).abs() < 1e-9, "{context:?} {symbol}: {found} {expected}");
+            }
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use linnet::{Engine, Grammar, Hotword, LanguageModel, StreamConfig};
+use linnet::{Engine, Grammar, Hotword, ShallowFusion, StreamConfig};
 
 use crate::{args::SearchArgs, failure::Failure};
 
@@ -11,7 +11,7 @@ use crate::{args::SearchArgs, failure::Failure};
 pub struct Search {
     hotwords: Vec<Hotword>,
     grammar: Option<Grammar>,
-    language_model: Option<LanguageModel>,
+    language_model: ShallowFusion,
     beam: usize,
     whole: bool,
 }
@@ -33,10 +33,7 @@ impl Search {
             Some(path) => Some(read_grammar(path, engine)?),
             None => None,
         };
-        let language_model = match &args.lm {
-            Some(path) => Some(read_language_model(path, args, engine)?),
-            None => None,
-        };
+        let language_model = language_model(args, engine)?;
         Ok(Self { hotwords, grammar, language_model, beam: args.beam.into(), whole: args.whole })
     }
 
@@ -63,11 +60,22 @@ fn read_grammar(path: &Path, engine: &Engine) -> Result<Grammar, Failure> {
     engine.grammar(&read(path)?).map_err(|error| Failure::on(path.display(), error))
 }
 
-fn read_language_model(path: &Path, args: &SearchArgs, engine: &Engine) -> Result<LanguageModel, Failure> {
-    let model = engine.language_model(&read(path)?).map_err(|error| Failure::on(path.display(), error))?;
-    let weight = args.lm_weight.unwrap_or(LanguageModel::DEFAULT_WEIGHT);
-    let reward = args.lm_reward.unwrap_or(LanguageModel::DEFAULT_TOKEN_REWARD);
-    Ok(model.with_weight(weight).with_token_reward(reward))
+/// The n-gram model that counts beside the recognizer, and how much.
+fn language_model(args: &SearchArgs, engine: &Engine) -> Result<ShallowFusion, Failure> {
+    let model = match &args.lm {
+        _ if args.no_lm => return Ok(ShallowFusion::Off),
+        Some(path) => {
+            let source = fs::read(path).map_err(|error| Failure::on(path.display(), error))?;
+            engine.language_model(source).map_err(|error| Failure::on(path.display(), error))?
+        }
+        None => match engine.built_in_language_model() {
+            Some(model) => model.clone(),
+            None => return Ok(ShallowFusion::BuiltIn),
+        },
+    };
+    let weight = args.lm_weight.unwrap_or(model.weight());
+    let reward = args.lm_reward.unwrap_or(model.token_reward());
+    Ok(ShallowFusion::With(model.with_weight(weight).with_token_reward(reward)))
 }
 
 fn read_hotwords(path: &Path) -> Result<Vec<Hotword>, Failure> {

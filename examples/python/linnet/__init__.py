@@ -32,7 +32,7 @@ from dataclasses import dataclass
 from os import PathLike, fspath
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Type, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Literal, Optional, Sequence, Tuple, Type, Union
 
 from . import _native
 from ._native import library as _library
@@ -526,8 +526,8 @@ class Grammar(_Handle):
 
 
 class LanguageModel(_Handle):
-    """An n-gram model in the ARPA format over the pieces of the engine's model (`linnet lm` makes one of a text), from a
-    file or from bytes, for any number of streams."""
+    """An n-gram model over the pieces of the engine's model (`linnet lm` makes one of a text), from a file or from bytes,
+    for any number of streams. Without a weight and a reward it counts as much as the file says."""
 
     _free = "linnet_language_model_free"
 
@@ -545,7 +545,8 @@ class LanguageModel(_Handle):
             native.weight = weight
         if token_reward is not None:
             native.token_reward = token_reward
-        config, out = ctypes.byref(native), ctypes.byref(self._handle)
+        config = None if weight is None and token_reward is None else ctypes.byref(native)
+        out = ctypes.byref(self._handle)
         if isinstance(source, bytes):
             status = _library.linnet_language_model_open_memory(engine._handle, source, len(source), config, out)
         else:
@@ -557,7 +558,7 @@ def _stream_config(
     hotwords: Optional[Hotwords],
     grammar: Optional[Grammar],
     format: Optional[Format],
-    language_model: Optional[LanguageModel],
+    language_model: Union[LanguageModel, Literal[False], None],
     config: Dict[str, Any],
 ) -> Tuple[_native.StreamConfig, Any]:
     """The settings, and what they point to, which must live as long."""
@@ -572,7 +573,10 @@ def _stream_config(
         setattr(native, name, value)
     native.hotwords = hotwords._handle.value if hotwords is not None else 0
     native.grammar = grammar._handle.value if grammar is not None else 0
-    native.language_model = language_model._handle.value if language_model is not None else 0
+    if language_model is False:
+        native.language_model = _native.NO_LANGUAGE_MODEL
+    else:
+        native.language_model = language_model._handle.value if language_model is not None else 0
     native.format = ctypes.addressof(native_format) if native_format is not None else None
     return native, native_format
 
@@ -634,7 +638,7 @@ class Engine(_Handle):
         hotwords: Optional[Hotwords] = None,
         grammar: Optional[Grammar] = None,
         format: Optional[Format] = None,
-        language_model: Optional[LanguageModel] = None,
+        language_model: Union[LanguageModel, Literal[False], None] = None,
         **config: float,
     ) -> "Stream":
         """Starts a stream. Other keywords are the fields of linnet_stream_config_t."""
@@ -648,7 +652,7 @@ class Engine(_Handle):
         format: Optional[Format] = None,
         buffer_ms: int = 5000,
         realtime_priority: bool = True,
-        language_model: Optional[LanguageModel] = None,
+        language_model: Union[LanguageModel, Literal[False], None] = None,
         **config: float,
     ) -> "Live":
         """Starts a session: what is pushed is recognized on a thread of its own; with `microphone` (True, or an id) it
@@ -663,7 +667,7 @@ class Engine(_Handle):
         hotwords: Optional[Hotwords] = None,
         grammar: Optional[Grammar] = None,
         format: Optional[Format] = None,
-        language_model: Optional[LanguageModel] = None,
+        language_model: Union[LanguageModel, Literal[False], None] = None,
         **config: float,
     ) -> Final:
         """Recognizes an audio file: WAV, FLAC, MP3 or Ogg Vorbis."""
@@ -682,7 +686,7 @@ class Engine(_Handle):
         hotwords: Optional[Hotwords] = None,
         grammar: Optional[Grammar] = None,
         format: Optional[Format] = None,
-        language_model: Optional[LanguageModel] = None,
+        language_model: Union[LanguageModel, Literal[False], None] = None,
         **config: float,
     ) -> Final:
         """Recognizes a whole recording of int16 or float32 samples, interleaved."""
@@ -717,7 +721,7 @@ class Stream(_Handle):
         hotwords: Optional[Hotwords] = None,
         grammar: Optional[Grammar] = None,
         format: Optional[Format] = None,
-        language_model: Optional[LanguageModel] = None,
+        language_model: Union[LanguageModel, Literal[False], None] = None,
         **config: float,
     ) -> None:
         super().__init__()
@@ -818,7 +822,7 @@ class Live(_Handle):
         format: Optional[Format] = None,
         buffer_ms: int = 5000,
         realtime_priority: bool = True,
-        language_model: Optional[LanguageModel] = None,
+        language_model: Union[LanguageModel, Literal[False], None] = None,
         **config: float,
     ) -> None:
         super().__init__()

@@ -118,6 +118,9 @@ class GrammarConfig(Versioned):
     _fields_ = [("size", c_size_t), ("rejection", c_float), ("letter_reward", c_float)]
 
 
+NO_LANGUAGE_MODEL = 1
+
+
 class LanguageModelConfig(Versioned):
     _fields_ = [("size", c_size_t), ("weight", c_float), ("token_reward", c_float)]
 

@@ -74,7 +74,7 @@ impl Hypothesis {
         self.text_hash = EMPTY_TEXT;
         self.hotwords = ROOT;
         self.credit = 0.0;
-        self.context = 0;
+        self.context = Context::default();
         self.places.clear();
         self.free = free;
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use super::{
     grammar::{Grammar, Parse, Place},
     hotwords::{Hotwords, ROOT},
-    ngram::LanguageModel,
+    ngram::{Context, LanguageModel},
     token::{Decoded, Token},
 };
 use crate::model::{
@@ -139,7 +139,7 @@ impl Beam {
     /// count in a grammar.
     pub fn set_language_model(&mut self, language_model: Option<LanguageModel>) {
         self.language_model = language_model;
-        let start = self.language_model.as_ref().map_or(0, LanguageModel::start);
+        let start = self.language_model.as_ref().map_or_else(Context::default, LanguageModel::start);
         for hypothesis in &mut self.pool.hypotheses {
             hypothesis.context = start;
         }
@@ -242,7 +242,7 @@ impl Beam {
                 hypothesis.hotwords = hotwords.step(hypothesis.hotwords, token).state;
             }
             if let Some(model) = &self.language_model {
-                hypothesis.context = model.step(hypothesis.context, token);
+                hypothesis.context = model.step(&hypothesis.context, token);
             }
             if let (Some(grammar), false) = (&self.grammar, free) {
                 grammar.step(&mut hypothesis.places, token, &mut self.places);
@@ -337,7 +337,7 @@ impl Beam {
                 hypothesis.hotwords = ROOT;
             }
             if let (Some(model), None) = (&self.language_model, &self.grammar) {
-                hypothesis.score += model.finish(hypothesis.context);
+                hypothesis.score += model.finish(&hypothesis.context);
             }
             if let (Some(grammar), false) = (&self.grammar, hypothesis.free) {
                 hypothesis.score += grammar.final_weight(&hypothesis.places);
@@ -409,7 +409,7 @@ impl Beam {
             head.start(&mut self.pool.states[index], &mut self.scratch);
             let hypothesis = &mut self.pool.hypotheses[index];
             hypothesis.start(free);
-            hypothesis.context = self.language_model.as_ref().map_or(0, LanguageModel::start);
+            hypothesis.context = self.language_model.as_ref().map_or_else(Context::default, LanguageModel::start);
             if let (Some(grammar), false) = (&self.grammar, free) {
                 grammar.start(&mut hypothesis.places);
             }

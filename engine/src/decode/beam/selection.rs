@@ -82,7 +82,7 @@ impl Beam {
             hotwords.add_credits(hypothesis.hotwords, scores);
         }
         if let (Some(model), None) = (&self.language_model, &self.grammar) {
-            model.add_scores(hypothesis.context, scores, &mut allowed[..width - 1]);
+            model.add_scores(&hypothesis.context, scores, &mut allowed[..width - 1]);
         }
         if let (Some(grammar), false) = (&self.grammar, hypothesis.free) {
             grammar.add_weights(&hypothesis.places, scores, &mut allowed[..width - 1]);

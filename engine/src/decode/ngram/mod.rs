@@ -1,9 +1,8 @@
 //! An n-gram model of token sequences, fused into the scores of the beam (shallow fusion, Gulcehre et al. 2015,
 //! arXiv:1503.03535).
 //!
-//! The model is a back-off model in the ARPA format over the pieces of the recognizer, so that it scores every token at
-//! once. In memory it is a trie of n-grams in one array: the children of a node lie in a row, sorted by token, and each
-//! node knows the node of its longest proper end, where it backs off to.
+//! It is a back-off model over the pieces of the recognizer ([`Ngrams`]), so that it scores every token at once. A model
+//! file may hold one; a host may read another from an ARPA file.
 
 mod arpa;
 
@@ -11,10 +10,11 @@ use std::sync::Arc;
 
 pub use arpa::NgramError;
 
-/// A node of the trie: the n-gram that leads to it, as the context of what follows.
-pub(super) type Context = u32;
-
-const ROOT: Context = 0;
+use crate::model::{
+    config::NgramConfig,
+    ngrams::{self, MAX_ORDER, Ngrams, NodeId, ROOT},
+    tokens::Tokens,
+};
 
 /// An n-gram model and how much it counts. Cloning shares the n-grams.
 #[derive(Clone, Debug)]
@@ -32,59 +32,24 @@ impl PartialEq for LanguageModel {
     }
 }
 
-#[derive(Debug)]
-struct Ngrams {
-    /// The root, then the n-grams by their length.
-    nodes: Vec<Node>,
-    /// Tokens without the start and the end of a sentence, which follow them here.
-    vocab_size: u32,
+/// What a hypothesis ends with: the n-grams of its last tokens that something is known to follow, longest first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Context {
+    nodes: [NodeId; MAX_ORDER],
+    len: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Node {
-    token: u32,
-    first_child: u32,
-    children: u32,
-    /// The node of the same n-gram without its first token.
-    suffix: Context,
-    /// Natural logarithm of the probability of the token after the n-gram before it.
-    log_probability: f32,
-    /// Natural logarithm of the weight of backing off from here.
-    back_off: f32,
-}
-
-impl Ngrams {
-    fn children(&self, context: Context) -> &[Node] {
-        let node = &self.nodes[context as usize];
-        &self.nodes[node.first_child as usize..][..node.children as usize]
-    }
-
-    fn child(&self, context: Context, token: u32) -> Option<Context> {
-        let at = self.children(context).binary_search_by_key(&token, |node| node.token).ok()?;
-        Some(self.nodes[context as usize].first_child + at as u32)
-    }
-
-    /// The context after one more token, and the logarithm of that token's probability.
-    fn step(&self, mut context: Context, token: u32) -> (Context, f32) {
-        let mut score = 0.0;
-        loop {
-            if let Some(next) = self.child(context, token) {
-                return (self.useful(next), score + self.nodes[next as usize].log_probability);
-            }
-            if context == ROOT {
-                return (ROOT, score + UNKNOWN);
-            }
-            score += self.nodes[context as usize].back_off;
-            context = self.nodes[context as usize].suffix;
+impl Context {
+    fn push(&mut self, node: NodeId) {
+        if let Some(place) = self.nodes.get_mut(self.len) {
+            *place = node;
+            self.len += 1;
         }
     }
 
-    /// The longest end of a context that something is known to follow.
-    fn useful(&self, mut context: Context) -> Context {
-        while context != ROOT && self.nodes[context as usize].children == 0 {
-            context = self.nodes[context as usize].suffix;
-        }
-        context
+    /// With the empty n-gram, where backing off ends.
+    fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.nodes[..self.len].iter().copied().chain([ROOT])
     }
 }
 
@@ -92,14 +57,30 @@ impl Ngrams {
 const UNKNOWN: f32 = -12.0;
 
 impl LanguageModel {
-    /// Weight of the model beside the transducer, unless [`LanguageModel::with_weight`] sets another.
-    pub const DEFAULT_WEIGHT: f32 = 0.2;
-    /// What a token earns, unless [`LanguageModel::with_token_reward`] sets another.
-    pub const DEFAULT_TOKEN_REWARD: f32 = 0.8;
+    /// Weight of a model that was made without one.
+    pub const DEFAULT_WEIGHT: f32 = NgramConfig::DEFAULT_WEIGHT;
+    /// Token reward of a model that was made without one.
+    pub const DEFAULT_TOKEN_REWARD: f32 = NgramConfig::DEFAULT_TOKEN_REWARD;
 
-    fn new(ngrams: Ngrams) -> Self {
-        let (weight, token_reward) = (Self::DEFAULT_WEIGHT, Self::DEFAULT_TOKEN_REWARD);
-        Self { ngrams: Arc::new(ngrams), weight, token_reward }
+    /// The model with the weight and the reward that came with it.
+    pub(crate) fn new(ngrams: Arc<Ngrams>) -> Self {
+        let (weight, token_reward) = (ngrams.config().weight, ngrams.config().token_reward);
+        Self { ngrams, weight, token_reward }
+    }
+
+    /// Reads a model whose words are the pieces of `tokens`: an ARPA file, or the compact form that `linnet lm` writes.
+    ///
+    /// # Errors
+    /// When the source is neither, or of other tokens.
+    pub fn read(source: &[u8], tokens: &Tokens) -> Result<Self, NgramError> {
+        if ngrams::is_container(source) {
+            return Ok(Self::new(Arc::new(Ngrams::from_bytes(source, tokens)?)));
+        }
+        let text = str::from_utf8(source).map_err(|error| NgramError::Syntax {
+            line: source[..error.valid_up_to()].iter().filter(|&&byte| byte == b'\n').count() + 1,
+            reason: "it is no text in UTF-8".into(),
+        })?;
+        Self::from_arpa(text, tokens)
     }
 
     /// The same model that counts this much: the factor of its logarithmic probabilities.
@@ -117,9 +98,26 @@ impl LanguageModel {
         self
     }
 
+    /// The factor of its logarithmic probabilities.
+    pub fn weight(&self) -> f32 {
+        self.weight
+    }
+
+    /// What every token earns, natural logarithm.
+    pub fn token_reward(&self) -> f32 {
+        self.token_reward
+    }
+
+    /// The n-grams, with the weight and the reward that this model has, as a part of a model file.
+    pub fn to_ngrams(&self) -> Arc<Ngrams> {
+        let mut ngrams = (*self.ngrams).clone();
+        ngrams.set_weights(self.weight, self.token_reward);
+        Arc::new(ngrams)
+    }
+
     /// Number of n-grams.
     pub fn len(&self) -> usize {
-        self.ngrams.nodes.len() - 1
+        self.ngrams.config().nodes - 1
     }
 
     /// Whether there are no n-grams.
@@ -129,36 +127,52 @@ impl LanguageModel {
 
     /// The context at the start of an utterance.
     pub(super) fn start(&self) -> Context {
-        self.ngrams.child(ROOT, self.ngrams.vocab_size).map_or(ROOT, |start| self.ngrams.useful(start))
+        self.follow(Context::default(), self.ngrams.vocab_size()).0
     }
 
     /// The context after one more token.
-    pub(super) fn step(&self, context: Context, token: u32) -> Context {
-        self.ngrams.step(context, token).0
+    pub(super) fn step(&self, context: &Context, token: u32) -> Context {
+        self.follow(*context, token).0
     }
 
     /// What the end of the utterance adds.
-    pub(super) fn finish(&self, context: Context) -> f32 {
-        self.weight * self.ngrams.step(context, self.ngrams.vocab_size + 1).1
+    pub(super) fn finish(&self, context: &Context) -> f32 {
+        self.weight * self.follow(*context, self.ngrams.vocab_size() + 1).1
+    }
+
+    /// The context after one more token, and what that token counts.
+    fn follow(&self, context: Context, token: u32) -> (Context, f32) {
+        let mut next = Context::default();
+        let (mut score, mut back_off) = (None, 0.0);
+        for node in context.nodes() {
+            if let Some(child) = self.ngrams.child(node, token) {
+                score.get_or_insert_with(|| back_off + self.ngrams.score(child));
+                if self.ngrams.has_children(child) {
+                    next.push(child);
+                }
+            }
+            if node != ROOT {
+                back_off += self.ngrams.back_off(node);
+            }
+        }
+        (next, score.unwrap_or(back_off + UNKNOWN))
     }
 
     /// Adds what the model says of each token after a context to its score. `room` has a place for each token.
-    pub(super) fn add_scores(&self, mut context: Context, scores: &mut [f32], room: &mut [f32]) {
+    pub(super) fn add_scores(&self, context: &Context, scores: &mut [f32], room: &mut [f32]) {
         room.fill(f32::NEG_INFINITY);
         let mut back_off = 0.0;
-        loop {
-            for node in self.ngrams.children(context) {
-                if let Some(score) = room.get_mut(node.token as usize)
+        for node in context.nodes() {
+            self.ngrams.for_each_child(node, |token, of_token| {
+                if let Some(score) = room.get_mut(token as usize)
                     && *score == f32::NEG_INFINITY
                 {
-                    *score = back_off + node.log_probability;
+                    *score = back_off + of_token;
                 }
+            });
+            if node != ROOT {
+                back_off += self.ngrams.back_off(node);
             }
-            if context == ROOT {
-                break;
-            }
-            back_off += self.ngrams.nodes[context as usize].back_off;
-            context = self.ngrams.nodes[context as usize].suffix;
         }
         for (score, model) in scores.iter_mut().zip(room) {
             let model = if *model == f32::NEG_INFINITY { back_off + UNKNOWN } else { *model };
