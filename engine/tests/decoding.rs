@@ -6,7 +6,7 @@ mod common;
 use std::time::Duration;
 
 use common::{clip, default_engine, transcripts};
-use linnet::{Event, Hotword, Hypothesis, Stream, StreamConfig};
+use linnet::{Event, Hotword, Hypothesis, ShallowFusion, Stream, StreamConfig};
 
 const MENU: &str = "#JSGF V1.0;
 public <order> = [<GARBAGE>] (one | two | six){count} [<GARBAGE>];
@@ -62,6 +62,35 @@ fn confirmed_words_do_not_change() {
         poll(&mut stream, &mut show);
         assert!(interims > 5 && finals > 0, "{interims} interims, {finals} finals");
     }
+}
+
+#[test]
+fn the_n_grams_of_the_model_file_count_unless_they_are_switched_off() {
+    let engine = default_engine();
+    let built_in = engine.built_in_language_model().expect("the default model has n-grams").clone();
+    assert_eq!(engine.info().ngrams, built_in.len());
+    let heard = |beam_width, language_model| {
+        let mut config = StreamConfig::default();
+        (config.beam_width, config.language_model) = (beam_width, language_model);
+        let mut stream = engine.stream(config).unwrap();
+        let mut text = Vec::new();
+        let mut show = |hypothesis: &Hypothesis, is_final: bool| {
+            if is_final {
+                text.extend(words(hypothesis));
+            }
+        };
+        hear(&mut stream, &speech(), &mut show);
+        stream.finish().unwrap();
+        poll(&mut stream, &mut show);
+        text
+    };
+    let mute = ShallowFusion::With(built_in.clone().with_weight(0.0).with_token_reward(0.0));
+    let with = heard(4, ShallowFusion::BuiltIn);
+    let without = heard(4, ShallowFusion::Off);
+    assert_ne!(with, without);
+    assert_eq!(with, heard(4, ShallowFusion::With(built_in)));
+    assert_eq!(without, heard(4, mute));
+    assert_eq!(heard(1, ShallowFusion::BuiltIn), heard(1, ShallowFusion::Off), "greedy search does not use it");
 }
 
 #[test]

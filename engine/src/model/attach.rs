@@ -158,8 +158,9 @@ mod tests {
     use crate::model::{
         container::{self, OutTensor},
         file::ModelFile,
+        ngrams::Node,
         pack::pack,
-        testing::tiny_config,
+        testing::{tiny_config, tiny_tokens},
     };
 
     fn network() -> EndpointConfig {
@@ -247,6 +248,36 @@ mod tests {
         assert_eq!(packed.config().speaker, Some(network));
         let error = checkpoint.attach_endpoint_bytes(&bytes).unwrap_err().to_string();
         assert!(error.contains("linnet-speaker"), "{error}");
+    }
+
+    #[test]
+    fn n_grams_are_packed_with_the_model() {
+        let mut checkpoint = Checkpoint::random(&tiny_config(), 1).unwrap();
+        let (plain, vocab_size) = (checkpoint.parameters(), checkpoint.tokens.len());
+        let leaf = |token| Node { token, children: 0, score: -1.5, back_off: 0.0 };
+        let parent = |token, children| Node { children, back_off: -0.5, ..leaf(token) };
+        let nodes = [parent(0, 3), leaf(0), parent(4, 2), leaf(vocab_size as u32), leaf(2), leaf(8)];
+        let mut ngrams = Ngrams::pack(&nodes, vocab_size).unwrap();
+        ngrams.set_weights(0.25, 1.5);
+        let alone = Ngrams::from_bytes(&ngrams.to_bytes(&checkpoint.tokens).unwrap(), &checkpoint.tokens).unwrap();
+        assert_eq!(alone, ngrams);
+
+        checkpoint.attach_ngrams(Arc::new(ngrams.clone())).unwrap();
+        assert_eq!(checkpoint.parameters(), plain);
+        let bytes = checkpoint.to_bytes().unwrap();
+        assert_eq!(Checkpoint::from_bytes(&bytes).unwrap(), checkpoint);
+        let packed = pack(&checkpoint).unwrap();
+        let file = ModelFile::from_bytes(&packed).unwrap();
+        assert_eq!(file.ngrams().map(|found| &**found), Some(&ngrams));
+        assert_eq!(file.config().language_model.as_ref().unwrap().token_reward, 1.5);
+
+        let other = tiny_tokens();
+        let error = Ngrams::from_bytes(&ngrams.to_bytes(&checkpoint.tokens).unwrap(), &other).unwrap_err();
+        assert!(error.to_string().contains("linnet lm"), "{error}");
+        let smaller = Ngrams::pack(&nodes, vocab_size - 1).unwrap();
+        assert!(checkpoint.clone().attach_ngrams(Arc::new(smaller)).unwrap_err().to_string().contains("tokens"));
+        checkpoint.config.language_model.as_mut().unwrap().nodes += 1;
+        assert!(pack(&checkpoint).unwrap_err().to_string().contains("language_model"));
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl Default for StreamConfig {
 
 impl StreamConfig {
     /// Hypotheses that a search follows unless told otherwise.
-    pub const DEFAULT_BEAM_WIDTH: usize = 4;
+    pub const DEFAULT_BEAM_WIDTH: usize = 8;
 
     /// When utterances end.
     pub fn policy(&self) -> Policy {

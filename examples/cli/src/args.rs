@@ -121,7 +121,7 @@ pub struct SearchArgs {
     #[arg(long, value_name = "FILE")]
     pub grammar: Option<PathBuf>,
     /// Hypotheses to follow at once. 1 is greedy search.
-    #[arg(long, value_name = "N", default_value = "4", value_parser = clap::value_parser!(u8).range(1..=64))]
+    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub beam: u8,
     /// N-gram model to let the beam agree with, as `linnet lm` makes it, in place of the one in the model file.
     #[arg(long, value_name = "FILE")]

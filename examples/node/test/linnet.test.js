@@ -82,10 +82,11 @@ const LETTER = '\\data\\\n\\1-grams:\n-99\t<s>\n-1\t</s>\n-0.1\te\n\\end\\\n';
 
 test('a language model counts, and speakers are told apart', () => {
   const heard = (options) => engine.transcribeFile(CLIP, { beam_width: 4, ...options });
-  const plain = heard({});
+  const plain = heard({ language_model: false });
   const strong = engine.languageModel(Buffer.from(LETTER), { weight: 5 });
   const mute = engine.languageModel(Buffer.from(LETTER), { weight: 0, token_reward: 0 });
   assert.strictEqual(heard({ language_model: mute }).text, plain.text);
+  assert.notStrictEqual(heard({}).text, plain.text, "the model's own counts");
   assert.notStrictEqual(heard({ language_model: strong }).text, plain.text);
   strong.close();
   mute.close();

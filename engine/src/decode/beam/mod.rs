@@ -44,7 +44,7 @@ pub struct BeamConfig {
 
 impl Default for BeamConfig {
     fn default() -> Self {
-        Self { width: 4, prune: 5.0, max_symbols_per_frame: 5 }
+        Self { width: 8, prune: 5.0, max_symbols_per_frame: 5 }
     }
 }
 
