@@ -410,9 +410,10 @@ mod tests {
         let foreign: Vec<u8> = sorted.iter().map(|&token| if token == 3 { 6 } else { token }).collect();
         assert!(damaged(&model, |_, tables| tables.tokens = tokens(&foreign)).contains("none of the model"));
         let mut children = model.tables.children.bytes().to_vec();
-        children[0] += 1;
+        *children.last_mut().unwrap() += 1;
         assert!(damaged(&model, |_, tables| tables.children = tokens(&children)).contains("out of place"));
-        children[0] -= 2;
+        *children.last_mut().unwrap() -= 1;
+        children[0] -= 1;
         assert!(damaged(&model, |_, tables| tables.children = tokens(&children)).contains("reached"));
     }
 
