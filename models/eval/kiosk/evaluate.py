@@ -115,8 +115,8 @@ def main():
         "grammar": grammar,
         "greedy": ["--beam", "1"],
         "greedy + hotwords": ["--beam", "1", *hotwords],
-        "beam 4": ["--beam", "4"],
-        "beam 4 + hotwords": ["--beam", "4", *hotwords],
+        "beam": [],
+        "beam + hotwords": hotwords,
     }
     ways = {name: way for name, way in ways.items() if not args.only or name in args.only}
     labels = list(orders(args.data / "kiosk", args.half))

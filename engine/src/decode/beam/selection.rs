@@ -78,11 +78,20 @@ impl Beam {
         let [scores, allowed] = &mut self.row;
         let scores = &mut scores[..width - 1];
         scores.copy_from_slice(logarithms);
+        if let (Some(model), None) = (&self.language_model, &self.grammar) {
+            let added = &mut allowed[..width - 1];
+            model.add_scores(&hypothesis.context, scores, added);
+            if let Some(hotwords) = &self.hotwords {
+                // A phrase earns its boost, not what makes it likely twice: with both, menus are heard where nobody spoke.
+                hotwords.each_gain(hypothesis.hotwords, true, |token, _| {
+                    if let (Some(score), Some(added)) = (scores.get_mut(token as usize), added.get_mut(token as usize)) {
+                        *score -= std::mem::take(added).max(0.0);
+                    }
+                });
+            }
+        }
         if let Some(hotwords) = &self.hotwords {
             hotwords.add_credits(hypothesis.hotwords, scores);
-        }
-        if let (Some(model), None) = (&self.language_model, &self.grammar) {
-            model.add_scores(&hypothesis.context, scores, &mut allowed[..width - 1]);
         }
         if let (Some(grammar), false) = (&self.grammar, hypothesis.free) {
             grammar.add_weights(&hypothesis.places, scores, &mut allowed[..width - 1]);

@@ -158,13 +158,13 @@ impl LanguageModel {
         (next, score.unwrap_or(back_off + UNKNOWN))
     }
 
-    /// Adds what the model says of each token after a context to its score. `room` has a place for each token.
-    pub(super) fn add_scores(&self, context: &Context, scores: &mut [f32], room: &mut [f32]) {
-        room.fill(f32::NEG_INFINITY);
+    /// Adds what the model says of each token after a context to its score, and leaves that in `added`.
+    pub(super) fn add_scores(&self, context: &Context, scores: &mut [f32], added: &mut [f32]) {
+        added.fill(f32::NEG_INFINITY);
         let mut back_off = 0.0;
         for node in context.nodes() {
             self.ngrams.for_each_child(node, |token, of_token| {
-                if let Some(score) = room.get_mut(token as usize)
+                if let Some(score) = added.get_mut(token as usize)
                     && *score == f32::NEG_INFINITY
                 {
                     *score = back_off + of_token;
@@ -174,9 +174,10 @@ impl LanguageModel {
                 back_off += self.ngrams.back_off(node);
             }
         }
-        for (score, model) in scores.iter_mut().zip(room) {
-            let model = if *model == f32::NEG_INFINITY { back_off + UNKNOWN } else { *model };
-            *score += self.weight * model + self.token_reward;
+        for (score, added) in scores.iter_mut().zip(added) {
+            let model = if *added == f32::NEG_INFINITY { back_off + UNKNOWN } else { *added };
+            *added = self.weight * model + self.token_reward;
+            *score += *added;
         }
     }
 }
