@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Error, Stream};
+use super::{Error, Stream, ending::Ending};
 
 /// Speech that must have been decoded beyond its end before silence ends an utterance of an encoder that can't be
 /// flushed: tokens come when their sound has passed.
@@ -10,6 +10,19 @@ const EMISSION: Duration = Duration::from_millis(160);
 
 /// Audio in which words may still be found.
 const UNHEARD: Duration = Duration::from_secs(30);
+
+/// Audio around words in which speech is looked for: their times are good to an encoder frame or two.
+const BEFORE_WORDS: Duration = Duration::from_millis(160);
+const BEHIND_WORDS: Duration = Duration::from_millis(80);
+
+/// Mean probability of speech from which words are believed, however unsure they are.
+const SPEECH: f32 = 0.8;
+
+/// Whether words are more likely those of noise: there was hardly speech where they were heard, and they are unsure.
+/// `speech` is its mean probability there; `right` is the probability that any of the words is right.
+fn are_noise(speech: f32, right: f32) -> bool {
+    speech < SPEECH && right < 1.05 - 0.5 * speech
+}
 
 impl Stream {
     /// Takes log-mel frames that complete this many steps of the endpointing network. Frames go to the encoder in
@@ -155,10 +168,23 @@ impl Stream {
         }
     }
 
+    /// Whether the words so far are unsure, and where they were heard nobody spoke. A grammar judges for itself.
+    pub(super) fn heard_noise(&self, ending: &Ending) -> bool {
+        let words = self.assembler.hypothesis().words();
+        let (Some(endpointer), Some(first), Some(last)) = (&self.endpointer, words.first(), words.last()) else {
+            return false;
+        };
+        let since_base = |time: Duration| time.saturating_sub(self.timeline.base);
+        let (start, end) = (since_base(first.start).saturating_sub(BEFORE_WORDS), since_base(last.end) + BEHIND_WORDS);
+        let wrong: f32 = words.iter().map(|word| 1.0 - word.confidence).product();
+        !ending.is_accepted()
+            && endpointer.speech_within(start, end).is_some_and(|speech| are_noise(speech, 1.0 - wrong))
+    }
+
     /// Makes the words so far the final of an utterance and begins the next one. Words of noise are dropped.
     pub(super) fn end_utterance(&mut self, speech_final: bool) {
-        if self.begun {
-            let ending = self.end_search();
+        let ending = self.begun.then(|| self.end_search());
+        if let Some(ending) = ending.filter(|ending| !self.heard_noise(ending)) {
             let last_word_end = self.assembler.last_word_end();
             self.settle_speakers(false);
             self.outbox.final_of(&mut self.assembler, usize::MAX, |f| {
@@ -167,6 +193,7 @@ impl Stream {
             });
             self.outbox.utterance_end(last_word_end);
         } else {
+            self.outbox.withdraw();
             self.assembler.reset(self.assembler.hypothesis().end());
         }
         self.search.start_utterance(self.engine.head());
@@ -213,5 +240,17 @@ impl Stream {
             return Ok(());
         }
         self.flush(self.timeline.now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_noise;
+
+    #[test]
+    fn unsure_words_without_speech_are_noise() {
+        assert!(are_noise(0.1, 0.5) && are_noise(0.6, 0.5));
+        assert!(!are_noise(0.95, 0.01), "who speaks is heard, however badly");
+        assert!(!are_noise(0.3, 0.97), "sure words are believed");
     }
 }

@@ -135,6 +135,22 @@ impl Outbox {
         self.interim_at = Some(hypothesis.end());
     }
 
+    /// The utterance turned out to be none: where an interim told of it, an empty one takes it back.
+    pub(super) fn withdraw(&mut self) {
+        self.interim_is_due = false;
+        if !std::mem::take(&mut self.interim_was_told) {
+            return;
+        }
+        self.sequence += 1;
+        self.interim.clear();
+        self.interim.sequence = self.sequence;
+        if let (Some(formatter), Some(mut written)) = (&mut self.formatter, self.interim.written.take()) {
+            written.clone_from(formatter.interim(&self.interim));
+            self.interim.written = Some(written);
+        }
+        self.interim_waits = true;
+    }
+
     pub(super) fn poll(&mut self) -> Option<Event<'_>> {
         match self.queue.pop_front() {
             Some(Queued::SpeechStarted(at)) => Some(Event::SpeechStarted { at }),

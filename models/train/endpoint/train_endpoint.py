@@ -88,6 +88,8 @@ def main():
     held = [held.batch(16) for _ in range(6)]
     scenes = Scenes(args.data, alignments, seed=args.seed)
     network = Endpointer.load(args.init).train() if args.init else Endpointer(args.stack, args.width, args.hidden)
+    if args.init and args.hidden > network.hidden:
+        network = network.widened(args.hidden)
     print(f"{sum(p.numel() for p in network.parameters()):,} weights", flush=True)
     optimizer = torch.optim.AdamW(network.parameters(), args.lr, betas=(0.9, 0.98), weight_decay=1e-3)
     began, mean = time.time(), np.zeros(2)
