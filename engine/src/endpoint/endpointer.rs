@@ -15,6 +15,9 @@ const SETTLE: Duration = Duration::from_millis(400);
 /// Probability of speech from which audio behind a closed gate is not given up without being recognized.
 const DOUBT: f32 = 0.1;
 
+/// The least that is said: a short syllable.
+const SYLLABLE: Duration = Duration::from_millis(160);
+
 /// The state of endpointing in one stream.
 pub(crate) struct Endpointer {
     network: Arc<Network>,
@@ -127,10 +130,11 @@ impl Endpointer {
         self.is_closed() && gate.waiting() > since && self.doubtful_until > 0
     }
 
-    /// Mean probability of speech between two times from the last reset; `None` where nothing is known of them.
+    /// How surely somebody spoke between two times from the last reset: the largest mean probability of speech of
+    /// [`SYLLABLE`]; `None` where less than that is known.
     pub fn speech_within(&self, start: Duration, end: Duration) -> Option<f32> {
-        let step = |time: Duration| u64::try_from(time.as_nanos() / self.step.as_nanos().max(1)).unwrap_or(u64::MAX);
-        self.history.mean(step(start), step(end).max(step(start).saturating_add(1)))
+        let steps = |time: Duration| u64::try_from(time.as_nanos() / self.step.as_nanos().max(1)).unwrap_or(u64::MAX);
+        self.history.peak(steps(start), steps(end), steps(SYLLABLE))
     }
 
     /// Time since the last speech.

@@ -24,13 +24,14 @@ impl History {
         self.steps += 1;
     }
 
-    /// Mean probability of speech from step `first` to before step `end`, as far as these steps came and are kept;
-    /// `None` when none is.
-    pub fn mean(&self, first: u64, end: u64) -> Option<f32> {
-        let steps = first.max(self.steps.saturating_sub(KEPT))..end.min(self.steps);
-        let count = steps.end.checked_sub(steps.start).filter(|&count| count > 0)?;
-        let sum: f32 = steps.map(|step| self.speech[(step % KEPT) as usize]).sum();
-        Some(sum / count as f32)
+    /// Largest mean probability of speech of `run` steps in a row among those from step `first` to before step `end`, as
+    /// far as these came and are kept; `None` when there are fewer.
+    pub fn peak(&self, first: u64, end: u64, run: u64) -> Option<f32> {
+        let first = first.max(self.steps.saturating_sub(KEPT));
+        let last = end.min(self.steps).checked_sub(run.max(1))?;
+        let at = |step: u64| self.speech[(step % KEPT) as usize];
+        let mean = |start: u64| (start..start + run.max(1)).map(at).sum::<f32>() / run.max(1) as f32;
+        (first..=last).map(mean).reduce(f32::max)
     }
 
     /// Starts at step zero of a new stream.
@@ -44,17 +45,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn means_are_of_the_steps_that_are_kept() {
+    fn peaks_are_of_runs_that_are_kept() {
         let mut history = History::default();
-        assert_eq!(history.mean(0, 10), None);
-        (0..10).for_each(|step| history.push(step as f32));
-        assert_eq!(history.mean(2, 5), Some(3.0));
-        assert_eq!(history.mean(8, 99), Some(8.5), "steps to come don't count");
-        assert_eq!((history.mean(5, 5), history.mean(7, 3), history.mean(10, 12)), (None, None, None));
-        (0..KEPT).for_each(|_| history.push(1.0));
-        assert_eq!(history.mean(0, 10), None, "forgotten");
-        assert_eq!(history.mean(0, 20), Some(1.0));
+        assert_eq!(history.peak(0, 10, 2), None);
+        [0.1, 0.9, 0.1, 0.5, 0.7, 0.2].into_iter().for_each(|speech| history.push(speech));
+        assert_eq!(history.peak(0, 6, 2), Some(0.6));
+        assert_eq!(history.peak(0, 6, 1), Some(0.9));
+        assert_eq!(history.peak(2, 99, 1), Some(0.7), "steps to come don't count");
+        assert_eq!((history.peak(5, 6, 2), history.peak(4, 2, 1), history.peak(7, 9, 1)), (None, None, None));
+        assert_eq!(history.peak(0, u64::MAX, 0), Some(0.9), "no panic");
+        (0..KEPT).for_each(|_| history.push(0.3));
+        assert_eq!(history.peak(0, 6, 1), None, "forgotten");
+        assert_eq!(history.peak(0, 7, 1), Some(0.3));
         history.reset();
-        assert_eq!(history.mean(0, u64::MAX), None);
+        assert_eq!(history.peak(0, u64::MAX, 1), None);
     }
 }

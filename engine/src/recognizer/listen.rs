@@ -11,17 +11,20 @@ const EMISSION: Duration = Duration::from_millis(160);
 /// Audio in which words may still be found.
 const UNHEARD: Duration = Duration::from_secs(30);
 
-/// Audio around words in which speech is looked for: their times are good to an encoder frame or two.
-const BEFORE_WORDS: Duration = Duration::from_millis(160);
-const BEHIND_WORDS: Duration = Duration::from_millis(80);
+/// Audio around words in which speech is looked for: their times are good to some encoder frames.
+const BEFORE_WORDS: Duration = Duration::from_millis(500);
+const BEHIND_WORDS: Duration = Duration::from_millis(120);
 
-/// Mean probability of speech from which words are believed, however unsure they are.
-const SPEECH: f32 = 0.8;
+/// What the log-odds of speech count for beside those of the words.
+const SPEECH_WEIGHT: f32 = 0.5;
+/// Sum of both from which words are believed. Chosen such that words said alone are hardly ever lost.
+const BELIEVED: f32 = 0.7;
 
-/// Whether words are more likely those of noise: there was hardly speech where they were heard, and they are unsure.
-/// `speech` is its mean probability there; `right` is the probability that any of the words is right.
+/// Whether words are more likely those of noise than said: `speech` is the probability that somebody spoke where they
+/// were heard, `right` that any of them is right.
 fn are_noise(speech: f32, right: f32) -> bool {
-    speech < SPEECH && right < 1.05 - 0.5 * speech
+    let log_odds = |p: f32| (p.max(1e-3) / (1.0 - p).max(1e-3)).ln();
+    log_odds(right) + SPEECH_WEIGHT * log_odds(speech) < BELIEVED
 }
 
 impl Stream {
@@ -168,7 +171,7 @@ impl Stream {
         }
     }
 
-    /// Whether the words so far are unsure, and where they were heard nobody spoke. A grammar judges for itself.
+    /// Whether the words so far are unsure, and hardly anybody spoke where they were heard. A grammar judges for itself.
     pub(super) fn heard_noise(&self, ending: &Ending) -> bool {
         let words = self.assembler.hypothesis().words();
         let (Some(endpointer), Some(first), Some(last)) = (&self.endpointer, words.first(), words.last()) else {
@@ -249,8 +252,9 @@ mod tests {
 
     #[test]
     fn unsure_words_without_speech_are_noise() {
-        assert!(are_noise(0.1, 0.5) && are_noise(0.6, 0.5));
-        assert!(!are_noise(0.95, 0.01), "who speaks is heard, however badly");
+        assert!(are_noise(0.1, 0.5) && are_noise(0.6, 0.5) && are_noise(0.9, 0.2));
+        assert!(!are_noise(0.97, 0.5), "a short word that is heard as speech");
         assert!(!are_noise(0.3, 0.97), "sure words are believed");
+        assert!(!are_noise(1.0, 1.0) && are_noise(0.0, 0.0), "log-odds are bounded");
     }
 }

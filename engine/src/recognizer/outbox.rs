@@ -171,3 +171,33 @@ impl Outbox {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decode::{Decoded, Token},
+        model::tokens::Tokens,
+    };
+
+    #[test]
+    fn a_word_that_was_told_is_taken_back_once() {
+        let tokens = Tokens::new(["<unk>", "▁two"]).unwrap();
+        let mut assembler = Assembler::new(Duration::from_millis(80), None);
+        let mut decoded = Decoded::with_capacity(1);
+        decoded.confirmed.push(Token { id: 1, frame: 5, probability: 0.9 });
+        let mut outbox = Outbox::new(&FormatConfig::default());
+        outbox.withdraw();
+        assert!(outbox.poll().is_none(), "nothing was told");
+        assembler.update(&decoded, Duration::ZERO, &tokens);
+        outbox.interim_of(&assembler, true, Duration::ZERO);
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            if let Some(Event::Interim(hypothesis)) = outbox.poll() {
+                told.push((hypothesis.text().to_owned(), hypothesis.words().len(), hypothesis.sequence()));
+            }
+            outbox.withdraw();
+        }
+        assert_eq!(told, [("two".into(), 1, 1), (String::new(), 0, 2)]);
+    }
+}
