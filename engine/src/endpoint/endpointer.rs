@@ -2,15 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Activity, Gate, Network, NetworkState, Scores};
+use super::{Activity, Gate, History, Network, NetworkState, Scores};
 
 /// Probability of speech that opens the gate. Lower than where speech counts as begun: an opening in vain costs
 /// processor time only.
 const OPEN: f32 = 0.3;
 /// Silence that closes the gate in mid-utterance. Shorter pauses keep the encoder's memory of what was said before.
 const HANG: Duration = Duration::from_millis(1000);
+/// Time without anything that would open it, after which a gate closes when no utterance ends with it. Soft speech comes
+/// and goes below the level of voice activity, and the encoder loses its memory with each closing.
+const SETTLE: Duration = Duration::from_millis(400);
 /// Probability of speech from which audio behind a closed gate is not given up without being recognized.
 const DOUBT: f32 = 0.1;
+
+/// The least that is said: a short syllable.
+const SYLLABLE: Duration = Duration::from_millis(160);
 
 /// The state of endpointing in one stream.
 pub(crate) struct Endpointer {
@@ -27,6 +33,9 @@ pub(crate) struct Endpointer {
     step: Duration,
     /// End (in steps) of the last step that may have been speech.
     doubtful_until: u64,
+    /// End (in steps) of the last step that opens a gate.
+    opening_until: u64,
+    history: History,
     pub activity: Activity,
     /// Absent where the host does not want one.
     pub gate: Option<Gate>,
@@ -43,6 +52,8 @@ impl Endpointer {
             first_run: 0,
             step: hop * network.stack() as u32,
             doubtful_until: 0,
+            opening_until: 0,
+            history: History::default(),
             activity: Activity::default(),
             gate: gated.then(|| Gate::new(mel_bins, grid)),
             network,
@@ -74,6 +85,10 @@ impl Endpointer {
     pub fn take(&mut self, step: usize) -> (Scores, Option<Duration>) {
         let scores = self.scores[step];
         let started = self.activity.push(scores.speech);
+        self.history.push(scores.speech);
+        if scores.speech >= OPEN {
+            self.opening_until = self.activity.steps();
+        }
         if scores.speech >= DOUBT {
             self.doubtful_until = self.activity.steps();
         }
@@ -85,10 +100,16 @@ impl Endpointer {
         scores.speech >= OPEN && self.gate.as_ref().is_some_and(|gate| !gate.is_open())
     }
 
-    /// Whether the gate is open and `pause` of silence closes it.
+    /// Whether the gate is open and silence closes it: at the end of an utterance, which comes after `pause`, or because
+    /// nothing was heard for long enough.
     pub fn should_close(&self, pause: Option<Duration>) -> bool {
-        let quiet = self.silence() >= pause.map_or(HANG, |pause| pause.min(HANG));
-        quiet && self.gate.as_ref().is_some_and(Gate::is_open)
+        if self.gate.as_ref().is_none_or(|gate| !gate.is_open()) {
+            return false;
+        }
+        let silence = self.silence();
+        let ends = self.activity.has_begun() && pause.is_some_and(|pause| silence >= pause);
+        let settled = self.at(self.activity.steps() - self.opening_until) >= SETTLE;
+        ends || settled && silence >= pause.map_or(HANG, |pause| pause.min(HANG))
     }
 
     /// Whether the gate is closed. Never where there is none.
@@ -107,6 +128,13 @@ impl Endpointer {
         let Some(gate) = &self.gate else { return false };
         let since = (self.activity.steps() - self.doubtful_until) * self.network.stack() as u64;
         self.is_closed() && gate.waiting() > since && self.doubtful_until > 0
+    }
+
+    /// How surely somebody spoke between two times from the last reset: the largest mean probability of speech of
+    /// [`SYLLABLE`]; `None` where less than that is known.
+    pub fn speech_within(&self, start: Duration, end: Duration) -> Option<f32> {
+        let steps = |time: Duration| u64::try_from(time.as_nanos() / self.step.as_nanos().max(1)).unwrap_or(u64::MAX);
+        self.history.peak(steps(start), steps(end), steps(SYLLABLE))
     }
 
     /// Time since the last speech.
@@ -136,6 +164,8 @@ impl Endpointer {
         self.stacked.clear();
         self.scores.clear();
         self.doubtful_until = 0;
+        self.opening_until = 0;
+        self.history.reset();
         self.activity.reset();
         if let Some(gate) = &mut self.gate {
             gate.reset();

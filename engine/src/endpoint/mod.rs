@@ -13,6 +13,7 @@
 mod activity;
 mod endpointer;
 mod gate;
+mod history;
 mod network;
 mod phrase;
 mod policy;
@@ -21,6 +22,7 @@ pub(crate) use endpointer::Endpointer;
 
 pub use activity::Activity;
 pub use gate::Gate;
+pub use history::History;
 pub use network::{Network, NetworkState, Scores};
 pub use phrase::is_unfinished;
 pub use policy::Policy;

@@ -35,6 +35,11 @@ impl Ending {
         Self { interpretation: search.parse().map(|parse| interpret(parse, timeline)), alternatives }
     }
 
+    /// Whether a grammar accepts the utterance.
+    pub(super) fn is_accepted(&self) -> bool {
+        self.interpretation.as_ref().is_some_and(|interpretation| interpretation.accepted)
+    }
+
     pub(super) fn write_to(self, hypothesis: &mut Hypothesis) {
         hypothesis.interpretation = self.interpretation;
         hypothesis.alternatives = self.alternatives;

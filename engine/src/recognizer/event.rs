@@ -17,7 +17,8 @@ pub enum Event<'a> {
         at: Duration,
     },
     /// The words of the running utterance so far. Never the same twice in a row; words below
-    /// [`Hypothesis::confirmed`] don't change any more.
+    /// [`Hypothesis::confirmed`] don't change any more. One without words takes back what turned out to be noise: no
+    /// final comes of it.
     Interim(&'a Hypothesis),
     /// The words of a finished utterance.
     Final(&'a Hypothesis),

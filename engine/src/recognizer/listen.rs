@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Error, Stream};
+use super::{Error, Stream, ending::Ending};
 
 /// Speech that must have been decoded beyond its end before silence ends an utterance of an encoder that can't be
 /// flushed: tokens come when their sound has passed.
@@ -10,6 +10,22 @@ const EMISSION: Duration = Duration::from_millis(160);
 
 /// Audio in which words may still be found.
 const UNHEARD: Duration = Duration::from_secs(30);
+
+/// Audio around words in which speech is looked for: their times are good to some encoder frames.
+const BEFORE_WORDS: Duration = Duration::from_millis(500);
+const BEHIND_WORDS: Duration = Duration::from_millis(120);
+
+/// What the log-odds of speech count for beside those of the words.
+const SPEECH_WEIGHT: f32 = 0.5;
+/// Sum of both from which words are believed. Chosen such that words said alone are hardly ever lost.
+const BELIEVED: f32 = 0.7;
+
+/// Whether words are more likely those of noise than said: `speech` is the probability that somebody spoke where they
+/// were heard, `right` that any of them is right.
+fn are_noise(speech: f32, right: f32) -> bool {
+    let log_odds = |p: f32| (p.max(1e-3) / (1.0 - p).max(1e-3)).ln();
+    log_odds(right) + SPEECH_WEIGHT * log_odds(speech) < BELIEVED
+}
 
 impl Stream {
     /// Takes log-mel frames that complete this many steps of the endpointing network. Frames go to the encoder in
@@ -155,10 +171,23 @@ impl Stream {
         }
     }
 
+    /// Whether the words so far are unsure, and hardly anybody spoke where they were heard. A grammar judges for itself.
+    pub(super) fn heard_noise(&self, ending: &Ending) -> bool {
+        let words = self.assembler.hypothesis().words();
+        let (Some(endpointer), Some(first), Some(last)) = (&self.endpointer, words.first(), words.last()) else {
+            return false;
+        };
+        let since_base = |time: Duration| time.saturating_sub(self.timeline.base);
+        let (start, end) = (since_base(first.start).saturating_sub(BEFORE_WORDS), since_base(last.end) + BEHIND_WORDS);
+        let wrong: f32 = words.iter().map(|word| 1.0 - word.confidence).product();
+        !ending.is_accepted()
+            && endpointer.speech_within(start, end).is_some_and(|speech| are_noise(speech, 1.0 - wrong))
+    }
+
     /// Makes the words so far the final of an utterance and begins the next one. Words of noise are dropped.
     pub(super) fn end_utterance(&mut self, speech_final: bool) {
-        if self.begun {
-            let ending = self.end_search();
+        let ending = self.begun.then(|| self.end_search());
+        if let Some(ending) = ending.filter(|ending| !self.heard_noise(ending)) {
             let last_word_end = self.assembler.last_word_end();
             self.settle_speakers(false);
             self.outbox.final_of(&mut self.assembler, usize::MAX, |f| {
@@ -167,6 +196,7 @@ impl Stream {
             });
             self.outbox.utterance_end(last_word_end);
         } else {
+            self.outbox.withdraw();
             self.assembler.reset(self.assembler.hypothesis().end());
         }
         self.search.start_utterance(self.engine.head());
@@ -213,5 +243,18 @@ impl Stream {
             return Ok(());
         }
         self.flush(self.timeline.now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::are_noise;
+
+    #[test]
+    fn unsure_words_without_speech_are_noise() {
+        assert!(are_noise(0.1, 0.5) && are_noise(0.6, 0.5) && are_noise(0.9, 0.2));
+        assert!(!are_noise(0.97, 0.5), "a short word that is heard as speech");
+        assert!(!are_noise(0.3, 0.97), "sure words are believed");
+        assert!(!are_noise(1.0, 1.0) && are_noise(0.0, 0.0), "log-odds are bounded");
     }
 }

@@ -135,6 +135,22 @@ impl Outbox {
         self.interim_at = Some(hypothesis.end());
     }
 
+    /// The utterance turned out to be none: where an interim told of it, an empty one takes it back.
+    pub(super) fn withdraw(&mut self) {
+        self.interim_is_due = false;
+        if !std::mem::take(&mut self.interim_was_told) {
+            return;
+        }
+        self.sequence += 1;
+        self.interim.clear();
+        self.interim.sequence = self.sequence;
+        if let (Some(formatter), Some(mut written)) = (&mut self.formatter, self.interim.written.take()) {
+            written.clone_from(formatter.interim(&self.interim));
+            self.interim.written = Some(written);
+        }
+        self.interim_waits = true;
+    }
+
     pub(super) fn poll(&mut self) -> Option<Event<'_>> {
         match self.queue.pop_front() {
             Some(Queued::SpeechStarted(at)) => Some(Event::SpeechStarted { at }),
@@ -153,5 +169,35 @@ impl Outbox {
             }
             None => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decode::{Decoded, Token},
+        model::tokens::Tokens,
+    };
+
+    #[test]
+    fn a_word_that_was_told_is_taken_back_once() {
+        let tokens = Tokens::new(["<unk>", "▁two"]).unwrap();
+        let mut assembler = Assembler::new(Duration::from_millis(80), None);
+        let mut decoded = Decoded::with_capacity(1);
+        decoded.confirmed.push(Token { id: 1, frame: 5, probability: 0.9 });
+        let mut outbox = Outbox::new(&FormatConfig::default());
+        outbox.withdraw();
+        assert!(outbox.poll().is_none(), "nothing was told");
+        assembler.update(&decoded, Duration::ZERO, &tokens);
+        outbox.interim_of(&assembler, true, Duration::ZERO);
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            if let Some(Event::Interim(hypothesis)) = outbox.poll() {
+                told.push((hypothesis.text().to_owned(), hypothesis.words().len(), hypothesis.sequence()));
+            }
+            outbox.withdraw();
+        }
+        assert_eq!(told, [("two".into(), 1, 1), (String::new(), 0, 2)]);
     }
 }

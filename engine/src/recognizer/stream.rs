@@ -323,7 +323,9 @@ impl Stream {
         }
         let ending = self.end_search();
         self.assembler.advance_to(self.timeline.now());
-        if let Some(first) = self.assembler.hypothesis().words().first() {
+        if self.heard_noise(&ending) {
+            self.outbox.withdraw();
+        } else if let Some(first) = self.assembler.hypothesis().words().first() {
             if !self.begun {
                 self.outbox.speech_started(first.start);
             }

@@ -70,6 +70,19 @@ class Endpointer(nn.Module):
     def metadata(self):
         return {"format": "linnet-endpoint", "config": json.dumps({**self.config(), "features": FEATURES})}
 
+    @torch.no_grad()
+    def widened(self, hidden):
+        """The same function with so many units in the GRU: new ones hear all and are not heard by anybody yet."""
+        wide, old = Endpointer(self.stack, self.width, hidden), self.hidden
+        wide.load_state_dict({**wide.state_dict(), **{k: v for k, v in self.state_dict().items() if "gru" not in k and k != "output.weight"}})
+        wide.output.weight.zero_()
+        wide.output.weight[:, :old] = self.output.weight
+        for (_, to), (_, weight) in zip(wide.gru.named_parameters(), self.gru.named_parameters()):
+            to, weight = to.view(3, hidden, -1), weight.view(3, old, -1)
+            to[:, :old] = 0
+            to[:, :old, : weight.shape[2]] = weight
+        return wide
+
     @classmethod
     def load(cls, path):
         """The network of a file that `train.py` wrote."""

@@ -1,11 +1,13 @@
 """Scenes to learn endpointing from, put together in the log-mel domain.
 
 A scene is 16 s of turns with silence between them. A turn is a recording, often with pauses put in between words, or
-a list of single words spoken with pauses. Noise, babble of other recordings, rooms, channels and levels go on top.
+a list of single words spoken with pauses; turns differ in level and may trail off. Noise, babble of other recordings,
+rooms, channels and levels go on top, anew each time that a scene's turns are heard again.
 Labels: which frames are speech, and whether a silence is inside a turn or after its end.
 """
 
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -77,16 +79,28 @@ class Clips:
         return self.get(self.rng.choice(self.single))
 
 
+KINDS = {
+    "place": (0.34, ("noises115/NoiseX", "anrose", "gsc_bg", "blanket", "berlin")),
+    "sound": (0.20, ("noises115/Nonspeech",)),
+    "music": (0.10, ("horizons_music", "singularity")),
+    "effect": (0.08, ("",)),
+    "generated": (0.14, ()),
+    "babble": (0.14, ()),
+}
+"""Share of each kind of noise, and what the paths of its recordings hold: the first kind that fits."""
+
+
 def noise_bank(data, held_out, rng, minutes=12):
-    """Recorded and generated noises as arrays of log-mel frames, long recordings in several places."""
+    """Recorded and generated noises of each kind as arrays of log-mel frames, long recordings in several places."""
     index, mel = open_split(data, "noise")
-    bank = []
+    bank = {kind: [] for kind in KINDS}
     for number, row in enumerate(index):
-        if (number % 5 == 2) == held_out and row["frames"] > 60:
+        if (number % 5 == 2) == held_out and row["frames"] > 40:
             noise = mel[row["at"] : row["at"] + row["frames"]]
-            bank += [noise] * min(7, 1 + len(noise) // 900 * 2)
+            kind = next(kind for kind, (_, parts) in KINDS.items() if any(part in row["path"] for part in parts))
+            bank[kind] += [noise] * min(7, 1 + len(noise) // 900 * 2)
     for _ in range(minutes * 4):
-        bank.append(log_mel(torch.from_numpy(0.1 * sound(rng, 15 * RATE))).numpy())
+        bank["generated"].append(log_mel(torch.from_numpy(0.1 * sound(rng, 15 * RATE))).numpy())
     return bank
 
 
@@ -109,7 +123,10 @@ class Scenes:
         self.rng = np.random.default_rng(seed)
         self.clips = Clips(data, alignments, held_out, self.rng)
         self.noises = noise_bank(data, held_out, self.rng)
-        self.babbles = [self.babble() for _ in range(12)]
+        self.noises["babble"] = [self.babble() for _ in range(24)]
+        self.kinds = [kind for kind in KINDS if self.noises[kind]]
+        shares = np.array([KINDS[kind][0] for kind in self.kinds])
+        self.shares = shares / shares.sum()
         self.pool = []
 
     def babble(self, frames=3000):
@@ -183,6 +200,16 @@ class Scenes:
         ring = before.mean(0) - steps * self.rng.uniform(0.5, 1.6)
         return np.logaddexp(filler, ring.astype(np.float32))
 
+    def trail_off(self, mel):
+        """Lets the voice, not what is behind it, sink by up to 15 dB towards the end of one turn in three."""
+        rng = self.rng
+        if rng.random() > 0.33:
+            return mel
+        start = rng.uniform(0, 0.8)
+        sink = rng.uniform(-3.5, -0.5) * np.clip((np.linspace(0, 1, len(mel)) - start) / (1 - start), 0, 1)
+        behind = np.resize(self.floor, mel.shape)
+        return np.logaddexp(mel + sink[:, None].astype(np.float32), np.minimum(behind, mel))
+
     def speech_track(self):
         """(log-mel at unit speech level, speech, end) of a scene: `end` is 1 after a turn, 0 inside, -1 before any."""
         rng = self.rng
@@ -191,6 +218,7 @@ class Scenes:
         at, first = 0 if rng.random() < 0.2 else int(rng.integers(1, 250)), True
         while at < FRAMES:
             sound_, spoken = self.turn()
+            sound_ = self.trail_off(sound_) + (rng.normal(0, 0.7) if rng.random() < 0.8 else rng.uniform(-3.5, 0))
             if first:
                 mel[:at] = np.resize(self.floor, (at, MEL_BANDS))
                 if at == 0:
@@ -213,75 +241,103 @@ class Scenes:
                 end[t] = 1
         return mel, speech, end
 
-    def noise_track(self):
-        """(log-mel at unit mean power, lowest and highest level relative to speech in dB)."""
+    def noise(self):
+        """Log-mel frames of one noise at unit mean power."""
         rng = self.rng
-        kind = rng.random()
-        if kind < 0.2:
-            noise, levels = self.babbles[rng.integers(len(self.babbles))], (-25, -4)
-        elif kind < 0.3:
+        if rng.random() < 0.1:
             tilt = np.cumsum(rng.normal(0, 0.25, MEL_BANDS)) + rng.uniform(-3, 1) * np.linspace(0, 1, MEL_BANDS)
-            noise, levels = tilt + rng.gumbel(-0.3, 0.35, (FRAMES, MEL_BANDS)), (-25, 4)
+            noise = (tilt + rng.gumbel(-0.3, 0.35, (FRAMES, MEL_BANDS))).astype(np.float32)
         else:
-            noise, levels = self.noises[rng.integers(len(self.noises))], (-25, 4)
-        start = int(rng.integers(max(1, len(noise) - FRAMES)))
-        noise = noise[start : start + FRAMES].astype(np.float32)
-        noise = np.concatenate([noise] * (FRAMES // len(noise) + 1))[:FRAMES]
+            noises = self.noises[self.kinds[rng.choice(len(self.kinds), p=self.shares)]]
+            noise = noises[rng.integers(len(noises))]
+        # There are few recordings: other speeds, rooms and microphones make more of them.
+        speed = rng.uniform(0.8, 1.25) if rng.random() < 0.5 else 1
+        at = (np.arange(FRAMES) * speed).astype(int) + int(rng.integers(len(noise)))
+        noise = noise[at % len(noise)].astype(np.float32)
         if rng.random() < 0.2:
             noise = noise[::-1]
         if rng.random() < 0.6:
-            # There are few recordings: other rooms and microphones make more of them.
-            shift = int(rng.integers(-4, 5))
-            noise = np.roll(noise, shift, axis=1) if abs(shift) else noise
-            x = np.linspace(0, 1, MEL_BANDS)
-            noise = noise + rng.normal(0, 2.0) * (x - 0.5) + rng.normal(0, 0.8) * np.cos(np.pi * (x * rng.uniform(1, 5) + rng.random()))
+            noise = np.roll(noise, int(rng.integers(-4, 5)), axis=1)
+            x = np.linspace(0, 1, MEL_BANDS, dtype=np.float32)
+            wave = np.cos(np.pi * (x * rng.uniform(1, 5) + rng.random()))
+            noise = noise + (rng.normal(0, 2.0) * (x - 0.5) + rng.normal(0, 0.8) * wave).astype(np.float32)
         if rng.random() < 0.25:
             # It comes or goes within the scene.
             edge = int(rng.integers(FRAMES))
             noise = noise.copy()
             part = slice(0, edge) if rng.random() < 0.5 else slice(edge, FRAMES)
             noise[part] -= rng.uniform(2, 8)
-        return noise - np.log(np.exp(noise).mean() + 1e-9), levels
+        return noise - np.float32(np.log(np.exp(noise).mean() + 1e-9))
 
-    def scene(self):
-        """(frames x 80 log-mel, speech, end)."""
+    def level_db(self):
+        """Level of a noise relative to speech."""
         rng = self.rng
-        if rng.random() < 0.1:
-            mel = np.full((FRAMES, MEL_BANDS), -12.0, np.float32)
-            speech, end = np.zeros(FRAMES, bool), np.full(FRAMES, -1, np.int8)
-        else:
-            mel, speech, end = self.speech_track()
-        for _ in range(rng.choice(3, p=(0.22, 0.58, 0.2)) if speech.any() else 1):
-            noise, (low, high) = self.noise_track()
-            level = rng.uniform(low, high) if rng.random() < 0.4 else rng.uniform(max(low, -13), high)
-            mel = np.logaddexp(mel, noise + level * np.log(10) / 10)
-        if rng.random() < 0.25:
-            power = np.exp(mel)
+        low, high = ((-30, -14), (-14, 0), (0, 4))[rng.choice(3, p=(0.3, 0.6, 0.1))]
+        return rng.uniform(low, high)
+
+    def track(self):
+        """(frames x 80 log-mel at unit speech level, speech, end) of a scene without noise; one in ten is empty."""
+        if self.rng.random() < 0.1:
+            return np.full((FRAMES, MEL_BANDS), -12, np.float16), np.zeros(FRAMES, bool), np.full(FRAMES, -1, np.int8)
+        mel, speech, end = self.speech_track()
+        return mel.astype(np.float16), speech, end
+
+    def add_noise(self, mel, empty):
+        """Adds no noise, one, or up to three at once as in a kitchen, to each scene. In place."""
+        rng = self.rng
+        counts = [rng.choice(4, p=(0.2, 0.4, 0.28, 0.12)) or int(is_empty) for is_empty in empty]
+        levels = [self.level_db() for _ in counts]
+        for layer in range(3):
+            scenes = [number for number, count in enumerate(counts) if count > layer]
+            if not scenes:
+                continue
+            below = [levels[number] - (rng.uniform(0, 12) if layer else 0) for number in scenes]
+            gains = torch.tensor(below, dtype=torch.float32) * math.log(10) / 10
+            noise = torch.from_numpy(np.stack([self.noise() for _ in scenes])) + gains[:, None, None]
+            mel[scenes] = torch.logaddexp(mel[scenes], noise)
+
+    def add_rooms(self, mel):
+        """Adds the sound of a room to one scene in four. In place."""
+        rng = self.rng
+        for number in np.flatnonzero(rng.random(len(mel)) < 0.25):
+            power = mel[number].exp()
             decay, tail = np.exp(-13.8 * 0.01 / rng.uniform(0.15, 0.6)), rng.uniform(0.02, 0.12)
-            wet = power.copy()
+            wet = power.clone()
             for delay in range(2, 26, 2):
                 wet[delay:] += 2 * tail * decay**delay * power[:-delay]
-            mel = np.log(wet)
-        if rng.random() < 0.5:
-            x = np.linspace(0, 1, MEL_BANDS)
-            mel = mel + rng.normal(0, 0.8) * (x - 0.5) + rng.normal(0, 0.5) * np.cos(np.pi * (x * rng.uniform(1, 4) + rng.random()))
-        # Speech of training recordings lies about -8; kiosks are set louder and much softer than that, and some
-        # microphones are 40 dB too low.
-        mel = mel - 7.5 + (rng.uniform(-5, 3) if rng.random() < 0.8 else rng.uniform(-9.5, -4))
-        if rng.random() < 0.1:
-            mel[:, 58:] = LOG_FLOOR  # a telephone's band
-        mel = np.logaddexp(mel, LOG_FLOOR) if rng.random() < 0.7 else np.maximum(mel, LOG_FLOOR)
-        return mel.astype(np.float32), speech, end
+            mel[number] = wet.log()
+
+    def add_channels(self, mel):
+        """Colours and levels of microphones, and the floor of the front end. In place."""
+        rng = self.rng
+        x = np.linspace(0, 1, MEL_BANDS)
+        for scene in mel:
+            channel = np.zeros(MEL_BANDS)
+            if rng.random() < 0.5:
+                wave = np.cos(np.pi * (x * rng.uniform(1, 4) + rng.random()))
+                channel = rng.normal(0, 0.8) * (x - 0.5) + rng.normal(0, 0.5) * wave
+            # Speech of training recordings lies about -8; kiosks are set louder and much softer than that, and some
+            # microphones are 40 dB too low.
+            channel += -7.5 + (rng.uniform(-5, 3) if rng.random() < 0.75 else rng.uniform(-9.5, -4))
+            scene += torch.from_numpy(channel.astype(np.float32))
+            if rng.random() < 0.1:
+                scene[:, 58:] = LOG_FLOOR  # a telephone's band
+            if rng.random() < 0.7:
+                scene.copy_(torch.logaddexp(scene, torch.tensor(LOG_FLOOR)))
+            scene.clamp_(min=LOG_FLOOR)
 
     def batch(self, count, fresh=None):
         """Tensors: log-mel (count, frames, 80), speech (count, frames), end (count, frames).
 
-        `fresh` scenes are new, the others are heard again from among the last few hundred.
+        The turns of `fresh` scenes are new, the others are heard again, in other noise, from among the last thousands.
         """
-        scenes = [self.scene() for _ in range(count if fresh is None else min(fresh, count))]
-        scenes += [self.pool[i] for i in self.rng.integers(max(1, len(self.pool)), size=count - len(scenes) if self.pool else 0)]
-        scenes += [self.scene() for _ in range(count - len(scenes))]
+        tracks = [self.track() for _ in range(count if fresh is None else min(fresh, count))]
         if fresh is not None:
-            self.pool = (self.pool + scenes[:fresh])[-300:]
-        mel, speech, end = (np.stack(part) for part in zip(*scenes))
-        return torch.from_numpy(mel), torch.from_numpy(speech.astype(np.float32)), torch.from_numpy(end)
+            self.pool = (self.pool + tracks)[-4000:]
+            tracks += [self.pool[i] for i in self.rng.integers(len(self.pool), size=count - len(tracks))]
+        mel, speech, end = (np.stack(part) for part in zip(*tracks))
+        mel = torch.from_numpy(mel).float()
+        self.add_noise(mel, ~speech.any(1))
+        self.add_rooms(mel)
+        self.add_channels(mel)
+        return mel, torch.from_numpy(speech.astype(np.float32)), torch.from_numpy(end)

@@ -71,8 +71,9 @@ def main():
     parser.add_argument("--alignments", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--minutes", type=float, help="train for so long instead of a number of steps")
     parser.add_argument("--batch", type=int, default=24)
-    parser.add_argument("--fresh", type=int, default=8, help="new scenes in a batch; others are heard again")
+    parser.add_argument("--fresh", type=int, default=4, help="scenes in a batch with new turns; others are heard again")
     parser.add_argument("--lr", type=float, default=4e-3)
     parser.add_argument("--stack", type=int, default=4)
     parser.add_argument("--width", type=int, default=64)
@@ -87,11 +88,16 @@ def main():
     held = [held.batch(16) for _ in range(6)]
     scenes = Scenes(args.data, alignments, seed=args.seed)
     network = Endpointer.load(args.init).train() if args.init else Endpointer(args.stack, args.width, args.hidden)
+    if args.init and args.hidden > network.hidden:
+        network = network.widened(args.hidden)
     print(f"{sum(p.numel() for p in network.parameters()):,} weights", flush=True)
     optimizer = torch.optim.AdamW(network.parameters(), args.lr, betas=(0.9, 0.98), weight_decay=1e-3)
     began, mean = time.time(), np.zeros(2)
-    for step in range(1, args.steps + 1):
-        share = step / args.steps
+    step, share = 0, 0.0
+    while share < 1:
+        step += 1
+        share = (time.time() - began) / 60 / args.minutes if args.minutes else step / args.steps
+        share = min(share, 1.0)
         rate = args.lr * min(1, step / 40) * (0.5 + 0.5 * math.cos(math.pi * share)) + 1e-6
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -104,7 +110,7 @@ def main():
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         mean = 0.95 * mean + 0.05 * np.array([part.item() for part in parts])
-        if step % 150 == 0 or step == args.steps:
+        if step % 150 == 0 or share == 1:
             figures = evaluate(network, held)
             print(
                 f"step {step} {time.time() - began:.0f} s, loss {mean[0]:.4f} {mean[1]:.4f}, held out "
