@@ -9,10 +9,10 @@
  * out of the library: a defect is returned as LINNET_ERROR_INTERNAL, except by a library built with panic=abort (the
  * profile `embedded`), where it ends the process.
  *
- * Any function may be called by any thread at any time. Calls on one stream take turns; all others run side by side. Only
- * live sessions have threads of the library: free them before the library is unloaded (dlclose), and before the process
- * forks and goes on without exec. The library calls back where the host gave it a function: of a session, for its events,
- * and for the log (linnet_log).
+ * Any function may be called at any time by any thread that has 128 KB of stack. Calls on one stream take turns; all others
+ * run side by side. Only live sessions have threads of the library: free them before the library is unloaded (dlclose),
+ * and before the process forks and goes on without exec. The library calls back where the host gave it a function: of a
+ * session, for its events, and for the log (linnet_log).
  *
  * Structs that start with `size` are versioned by it: set it to sizeof before every call. Strings are UTF-8 and end with
  * a zero. What a call hands out through pointers is borrowed from the handle it was called with. Audio is interleaved;

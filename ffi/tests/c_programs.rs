@@ -178,6 +178,8 @@ impl Nightly {
         let folder = scratch().join("tsan");
         let mut build = Self::run("cargo");
         build.args(["build", "-Zbuild-std", "-p", "linnet-ffi", "--lib", "--target", &self.host]).current_dir(root());
+        // Dependencies take the most time to build, and little to run.
+        build.args(["--config", "profile.dev.package.'*'.opt-level=1"]);
         output_of(build.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", "-Zsanitizer=thread"));
         folder.join(&self.host).join("debug/liblinnet_ffi.so")
     }
