@@ -1,17 +1,18 @@
 /* Linnet: embedded streaming speech recognition. The C ABI.
  *
  * An engine is an opened model; a stream is the state of one audio stream, which the host drives; a live session is one
- * that the library drives on threads of its own; a transcript is what a whole recording said. Hotwords and grammars tell
- * what may be said. Each is a handle: a number, zero when there is none. A handle that was freed, is of another kind, or
- * never was one is recognized, and the call returns LINNET_ERROR_INVALID_HANDLE.
+ * that the library drives on threads of its own; a transcript is what a whole recording said. Hotwords, grammars and
+ * n-gram models tell what may be said. Each is a handle: a number, zero when there is none. A handle that was freed, is of
+ * another kind, or never was one is recognized, and the call returns LINNET_ERROR_INVALID_HANDLE.
  *
  * Calls return a status; linnet_last_error tells in words what failed last in this thread. Nothing unwinds or longjmps
  * out of the library: a defect is returned as LINNET_ERROR_INTERNAL, except by a library built with panic=abort (the
  * profile `embedded`), where it ends the process.
  *
- * Any function may be called by any thread at any time. Calls on one stream take turns; all others run side by side. Only
- * live sessions have threads of the library. The library calls back where the host gave it a function: of a session, for
- * its events, and for the log (linnet_log).
+ * Any function may be called at any time by any thread that has 128 KB of stack. Calls on one stream take turns; all others
+ * run side by side. Only live sessions have threads of the library: free them before the library is unloaded (dlclose),
+ * and before the process forks and goes on without exec. The library calls back where the host gave it a function: of a
+ * session, for its events, and for the log (linnet_log).
  *
  * Structs that start with `size` are versioned by it: set it to sizeof before every call. Strings are UTF-8 and end with
  * a zero. What a call hands out through pointers is borrowed from the handle it was called with. Audio is interleaved;
@@ -27,6 +28,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#if defined(__cplusplus) || defined(__OBJC__) || defined(__swift__) || \
+    (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L)
+#define LINNET_FIXED_ENUMS
+#endif
 
 /**
  * Version of the ABI that this header describes. It changes only when a program has to be compiled again; functions
@@ -118,9 +124,9 @@
  * What a call returns.
  */
 enum linnet_status_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#ifdef LINNET_FIXED_ENUMS
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // LINNET_FIXED_ENUMS
  {
     /**
      * It worked.
@@ -160,20 +166,20 @@ enum linnet_status_t
     LINNET_ERROR_INTERNAL = 8,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#ifdef LINNET_FIXED_ENUMS
 typedef enum linnet_status_t linnet_status_t;
 #else
 typedef int32_t linnet_status_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // LINNET_FIXED_ENUMS
 #endif // __cplusplus
 
 /**
  * What an event tells.
  */
 enum linnet_event_kind_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#ifdef LINNET_FIXED_ENUMS
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // LINNET_FIXED_ENUMS
  {
     /**
      * Nothing happened: no event is left until the next push.
@@ -223,20 +229,20 @@ enum linnet_event_kind_t
     LINNET_EVENT_NOTICE = 10,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#ifdef LINNET_FIXED_ENUMS
 typedef enum linnet_event_kind_t linnet_event_kind_t;
 #else
 typedef int32_t linnet_event_kind_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // LINNET_FIXED_ENUMS
 #endif // __cplusplus
 
 /**
  * The state of a live session.
  */
 enum linnet_state_t
-#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#ifdef LINNET_FIXED_ENUMS
   : int32_t
-#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+#endif // LINNET_FIXED_ENUMS
  {
     /**
      * There is no session: the event is of a stream.
@@ -260,11 +266,11 @@ enum linnet_state_t
     LINNET_STATE_STOPPED = 4,
 };
 #ifndef __cplusplus
-#if __STDC_VERSION__ >= 202311L
+#ifdef LINNET_FIXED_ENUMS
 typedef enum linnet_state_t linnet_state_t;
 #else
 typedef int32_t linnet_state_t;
-#endif // __STDC_VERSION__ >= 202311L
+#endif // LINNET_FIXED_ENUMS
 #endif // __cplusplus
 
 /**
@@ -1632,7 +1638,8 @@ linnet_status_t linnet_devices_free(linnet_devices_t devices);
  * second. On an error `*transcript` is zero.
  *
  * `config` may be null. Of it a recording takes `chunk_ms` (of which 0 is the longest here), `max_symbols_per_frame`,
- * `beam_width`, `alternatives`, `hotwords`, `grammar` and `format`; nothing ends its one utterance early.
+ * `beam_width`, `alternatives`, `hotwords`, `grammar`, `language_model`, `format`, `speakers` and `speaker_threshold`;
+ * rate and channels are those of the arguments, and nothing ends its one utterance early.
  *
  * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT as linnet_stream_push_f32 and linnet_stream_new;
  * LINNET_ERROR_AUDIO when the rate or the number of channels is not one that can be converted; LINNET_ERROR_UNSUPPORTED;

@@ -4,7 +4,7 @@
 #
 #   ffi/packaging/windows.sh [--dry-run] [--profile embedded] [--features capture] [--out FOLDER]
 #
-# On Windows (Git Bash) it needs the tools of Visual Studio; elsewhere mingw-w64, and the target: rustup target add
+# On Windows (Git Bash) it needs the tools of Visual Studio; elsewhere mingw-w64, zip, and the target: rustup target add
 # x86_64-pc-windows-gnu.
 set -euo pipefail
 # shellcheck source=ffi/packaging/common.sh
@@ -26,11 +26,11 @@ MINGW* | MSYS* | CYGWIN*)
     target=x86_64-pc-windows-gnu
     names=(liblinnet_ffi.dll.a liblinnet_ffi.a)
     need x86_64-w64-mingw32-gcc "install mingw-w64"
+    need zip "install zip"
     export CARGO_TARGET_X86_64_PC_WINDOWS_GNU_LINKER=x86_64-w64-mingw32-gcc
     ;;
 esac
-cargo_build "$target" cdylib
-cargo_build "$target" staticlib
+cargo_build "$target" cdylib,staticlib
 run cp "$(built "$target")/linnet_ffi.dll" "$stage/bin/"
 for name in "${names[@]}"; do
     run cp "$(built "$target")/$name" "$stage/lib/"
@@ -39,5 +39,14 @@ run cp "$ROOT/ffi/include/linnet.h" "$stage/include/"
 run cp "$ROOT/ffi/packaging/cmake/linnet-config.cmake" "$stage/lib/cmake/linnet/"
 sed "s/@VERSION@/$VERSION/" "$ROOT/ffi/packaging/cmake/linnet-config-version.cmake.in" |
     write "$stage/lib/cmake/linnet/linnet-config-version.cmake"
-run tar -C "$OUT" -a -cf "$stage.zip" "$(basename "$stage")"
+case $target in
+*-gnu)
+    run "$ROOT/ffi/packaging/check-exports.sh" x86_64-w64-mingw32-objdump "$stage/bin/linnet_ffi.dll"
+    run rm -f "$stage.zip"
+    # shellcheck disable=SC2016 # the inner shell expands them
+    run sh -c 'cd "$1" && zip -q -r "$2" "$3"' sh "$OUT" "$stage.zip" "$(basename "$stage")"
+    ;;
+# Git Bash has no zip, and its tar makes none; that of Windows does.
+*) run "${SYSTEMROOT:-/c/Windows}/System32/tar.exe" -C "$OUT" -a -cf "$stage.zip" "$(basename "$stage")" ;;
+esac
 echo "$stage.zip"

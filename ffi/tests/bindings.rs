@@ -114,9 +114,18 @@ fn clang_module() {
         fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
     }
     let source = folder.join("import.m");
-    fs::write(&source, "@import CLinnet;\nint main(void) { return (int)linnet_abi_version() - LINNET_ABI_VERSION; }\n")
-        .unwrap();
+    // Swift compares statuses with their constants: both must be of one type.
+    let program = "int main(void) {\n\
+                   _Static_assert(__builtin_types_compatible_p(linnet_status_t, enum linnet_status_t), \"one type\");\n\
+                   _Static_assert(sizeof(linnet_event_kind_t) == 4, \"as in C\");\n\
+                   return (int)linnet_abi_version() - LINNET_ABI_VERSION;\n}\n";
+    fs::write(&source, format!("@import CLinnet;\n{program}")).unwrap();
     let mut clang = Command::new("clang");
     clang.args(["-fmodules", "-fsyntax-only", "-Wall", "-Werror", "-x", "objective-c", "-I"]).arg(&folder);
     output_of(clang.arg(format!("-fmodules-cache-path={}", folder.join("cache").display())).arg(source));
+    // On Linux Swift reads the header as C.
+    let source = folder.join("import.c");
+    fs::write(&source, format!("#include <linnet.h>\n{program}")).unwrap();
+    let mut clang = Command::new("clang");
+    output_of(clang.args(["-std=gnu11", "-fsyntax-only", "-D__swift__=60000", "-I"]).arg(&folder).arg(source));
 }

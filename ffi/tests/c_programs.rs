@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use common::{CLIP, Library, compile, compiler_takes, model, output_of, root};
+use common::{CLIP, Library, compile, compile_object, compiler_takes, model, output_of, root, scratch};
 use linnet::{AudioFormat, Engine, audio::AudioFile};
 
 const PROGRAMS: [&str; 8] =
@@ -107,5 +107,80 @@ fn programs_pass_under_valgrind() {
         valgrind.args(["--quiet", "--error-exitcode=99", "--leak-check=full"]);
         valgrind.arg("--errors-for-leak-kinds=definite,possible");
         run(source, valgrind.arg(program).arg(model()));
+    }
+}
+
+/// The programs that call from several threads, under the thread sanitizer, with a library and a standard library that are
+/// built for it: only with `LINNET_TSAN=1`, since that takes minutes and a nightly compiler with its sources.
+#[test]
+#[cfg(target_os = "linux")]
+fn threaded_programs_pass_under_the_thread_sanitizer() {
+    if std::env::var_os("LINNET_TSAN").is_none() {
+        println!("skipped: LINNET_TSAN is not set");
+        return;
+    }
+    let Some(nightly) = Nightly::find() else {
+        println!("skipped: no nightly compiler with its sources (rustup component add rust-src --toolchain nightly)");
+        return;
+    };
+    let Some(runtime) = &nightly.thread_sanitizer else {
+        println!("skipped: there is no thread sanitizer for {}", nightly.host);
+        return;
+    };
+    let library = nightly.build_for_the_thread_sanitizer();
+    for source in ["threads.c", "live.c", "settings.c"] {
+        let object = compile_object(source, &["-fsanitize=thread"], "tsan");
+        let program = object.with_extension("");
+        // The runtime of the Rust compiler, which a library in Rust needs: that of the C compiler may be older.
+        let mut link = Command::new("cc");
+        link.arg("-o").arg(&program).arg(&object).arg("-Wl,--export-dynamic,--whole-archive").arg(runtime);
+        link.arg("-Wl,--no-whole-archive").arg(&library);
+        link.arg(format!("-Wl,-rpath,{}", library.parent().unwrap().display()));
+        output_of(link.args(["-lm", "-lpthread", "-ldl", "-lrt"]));
+        run(source, Command::new(program).arg(model()).env("TSAN_OPTIONS", "halt_on_error=1:exitcode=66"));
+        println!("{source}: no data race");
+    }
+}
+
+/// The nightly compiler, which alone can build a standard library with a sanitizer.
+#[cfg(target_os = "linux")]
+struct Nightly {
+    host: String,
+    /// The runtime of its thread sanitizer, where there is one for this machine.
+    thread_sanitizer: Option<PathBuf>,
+}
+
+#[cfg(target_os = "linux")]
+impl Nightly {
+    fn find() -> Option<Self> {
+        let said = Self::run("rustc").args(["-vV", "--print", "sysroot"]).output().ok()?;
+        let said = String::from_utf8(said.stdout).ok()?;
+        let host = said.lines().find_map(|line| line.strip_prefix("host: "))?.to_owned();
+        let rustlib = Path::new(said.lines().find(|line| line.starts_with('/'))?).join("lib/rustlib");
+        rustlib.join("src/rust/library").is_dir().then(|| Self {
+            thread_sanitizer: Some(rustlib.join(&host).join("lib/librustc-nightly_rt.tsan.a"))
+                .filter(|path| path.is_file()),
+            host,
+        })
+    }
+
+    /// A program of it, without what cargo says about the compiler that built this test.
+    fn run(program: &str) -> Command {
+        let mut command = Command::new("rustup");
+        command.args(["run", "nightly", program]);
+        for variable in ["CARGO", "RUSTC", "RUSTC_WRAPPER", "RUSTUP_TOOLCHAIN"] {
+            command.env_remove(variable);
+        }
+        command
+    }
+
+    fn build_for_the_thread_sanitizer(&self) -> PathBuf {
+        let folder = scratch().join("tsan");
+        let mut build = Self::run("cargo");
+        build.args(["build", "-Zbuild-std", "-p", "linnet-ffi", "--lib", "--target", &self.host]).current_dir(root());
+        // Dependencies take the most time to build, and little to run.
+        build.args(["--config", "profile.dev.package.'*'.opt-level=1"]);
+        output_of(build.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", "-Zsanitizer=thread"));
+        folder.join(&self.host).join("debug/liblinnet_ffi.so")
     }
 }

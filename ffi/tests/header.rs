@@ -25,6 +25,22 @@ const SOURCES: [&str; 16] = [
     "transcript.rs",
 ];
 
+/// cbindgen gives an enum a fixed type in C++ and C23 only, and in older C a `typedef` of the same name, which Swift takes
+/// for another type than that of the constants. Objective-C and Swift know fixed types too.
+fn with_enums_for_swift(header: String) -> String {
+    let open = "#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L\n";
+    let close = "#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L\n";
+    let definition = "#if defined(__cplusplus) || defined(__OBJC__) || defined(__swift__) || \\\n    \
+                      (defined(__STDC_VERSION__) && __STDC_VERSION__ >= 202311L)\n#define LINNET_FIXED_ENUMS\n#endif\n";
+    assert!(header.contains(open) && header.contains(close), "cbindgen writes enums in another way");
+    header
+        .replace(open, "#ifdef LINNET_FIXED_ENUMS\n")
+        .replace(close, "#endif // LINNET_FIXED_ENUMS\n")
+        .replace("#if __STDC_VERSION__ >= 202311L\n", "#ifdef LINNET_FIXED_ENUMS\n")
+        .replace("#endif // __STDC_VERSION__ >= 202311L\n", "#endif // LINNET_FIXED_ENUMS\n")
+        .replacen("#include <stdint.h>\n", &format!("#include <stdint.h>\n\n{definition}"), 1)
+}
+
 #[test]
 fn the_header_is_up_to_date() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -34,7 +50,7 @@ fn the_header_is_up_to_date() {
     });
     let mut header = Vec::new();
     builder.generate().unwrap().write(&mut header);
-    let header = String::from_utf8(header).unwrap();
+    let header = with_enums_for_swift(String::from_utf8(header).unwrap());
     let path = root.join("include/linnet.h");
     if std::env::var_os(UPDATE).is_some() {
         fs::write(&path, header).unwrap();

@@ -15,7 +15,7 @@ android {
         sourceCompatibility = JavaVersion.VERSION_11
         targetCompatibility = JavaVersion.VERSION_11
     }
-    // The model is mapped from the package as it is.
+    // Weights don't get smaller.
     androidResources { noCompress += "linnet" }
 }
 

@@ -99,7 +99,7 @@ const ARPA: &str = "\\data\\\n\\1-grams:\n-1\t<s>\t0\n-1\t</s>\n-1\t▁a\t-0.3\n
 
 /// Most handles of an input, and most calls.
 const MOST_HANDLES: usize = 6;
-const MOST_CALLS: usize = 48;
+const MOST_CALLS: usize = 32;
 
 impl Host {
     fn handle(&self, handle: Handle) -> u64 {
@@ -444,7 +444,7 @@ fn blank_or(mut event: linnet_event_t, status: linnet_status_t) -> linnet_event_
 
 pub fn run(data: &[u8]) {
     let mut source = Unstructured::new(data);
-    let mut host = Host { given: Vec::new(), frames: 8000 };
+    let mut host = Host { given: Vec::new(), frames: 3000 };
     for _ in 0..MOST_CALLS {
         if source.is_empty() {
             break;

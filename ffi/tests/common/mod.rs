@@ -73,6 +73,16 @@ pub fn compile_from(source: &Path, library: Library<'_>, flags: &[&str], name: &
     program
 }
 
+/// Compiles a program of `tests/c` without linking it, and returns the path of the object.
+pub fn compile_object(source: &str, flags: &[&str], name: &str) -> PathBuf {
+    let object = scratch().join(format!("{}-{name}.o", source.replace('.', "_")));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut compiler = compiler(source);
+    compiler.args(["-O1", "-g", "-c"]).args(flags).arg("-I").arg(folder.join("include")).arg("-o").arg(&object);
+    output_of(compiler.arg(folder.join("tests/c").join(source)));
+    object
+}
+
 /// Whether there is a compiler for this source, and programs that it makes with these flags run.
 pub fn compiler_takes(source: &str, flags: &[&str]) -> bool {
     let probe = scratch().join(format!("probe-{}-{source}", flags.len()));

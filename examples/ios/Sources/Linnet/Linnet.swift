@@ -126,8 +126,8 @@ public final class Stream {
     /// Makes a final of what was pushed so far, and ends the stream.
     public func finish() throws { try check(linnet_stream_finish(handle)) }
 
-    /// Listens for phrases with a boost of 1 to 3, or for none.
-    public func setHotwords(_ phrases: [String], boost: Float = 1.5) throws {
+    /// Listens for phrases, or for none. Boosts of 0.5 to 1.5 suit most; 0 takes the default, 1.
+    public func setHotwords(_ phrases: [String], boost: Float = 0) throws {
         let strings = phrases.map { strdup($0) }
         defer { strings.forEach { free($0) } }
         let list = strings.map {

@@ -140,7 +140,10 @@ public final class Linnet implements AutoCloseable {
             return numbers[0] == 0 ? null : new Event(numbers, (byte[][]) event[1]);
         }
 
-        /** Listens for phrases with a boost of 1 to 3; returns those that can't be listened for, with reasons. */
+        /**
+         * Listens for phrases; returns those that can't be listened for, with reasons. Boosts of 0.5 to 1.5 suit most; 0
+         * takes the default, 1.
+         */
         public List<String> setHotwords(List<String> phrases, float boost) {
             byte[][] bytes = phrases.stream().map(Linnet::bytes).toArray(byte[][]::new);
             byte[][] rejected = hotwords(handle, linnet.handle, bytes, boost);
