@@ -152,7 +152,10 @@ unsafe fn make(
                 return Err(Failure::argument(format!("weight is {}; it takes 0 to 10", config.weight)));
             }
             if !(-MOST_REWARD..=MOST_REWARD).contains(&config.token_reward) {
-                return Err(Failure::argument(format!("token_reward is {}; it takes -100 to 100", config.token_reward)));
+                return Err(Failure::argument(format!(
+                    "token_reward is {}; it takes -100 to 100",
+                    config.token_reward
+                )));
             }
         }
         let mut model = read(&engine)?;

@@ -99,7 +99,8 @@ impl ModelFile {
         }
         check_data(&header, all)?;
         let ngrams = config.language_model.as_ref();
-        let ngrams = ngrams.map(|ngrams| Ngrams::map(&header, &bytes, ngrams, config.vocab_size)).transpose()?.map(Arc::new);
+        let ngrams =
+            ngrams.map(|ngrams| Ngrams::map(&header, &bytes, ngrams, config.vocab_size)).transpose()?.map(Arc::new);
         Ok(Self {
             bytes,
             header: header.into(),

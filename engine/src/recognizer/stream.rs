@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::{
-    Engine, Error, Event, Metrics, ShallowFusion, Stage, StreamConfig, ending::Ending, outbox::Outbox, timeline::Timeline,
+    Engine, Error, Event, Metrics, ShallowFusion, Stage, StreamConfig, ending::Ending, outbox::Outbox,
+    timeline::Timeline,
 };
 use crate::{
     audio::{PcmSample, Resampler},

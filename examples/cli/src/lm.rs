@@ -21,7 +21,8 @@ pub fn run(args: &Lm) -> Result<ExitCode, Failure> {
         return Err(Failure::Work(format!("more than {MOST_TEXTS} texts are too many; join some")));
     }
     let mut read = Read { speller: engine.speller(), lines: 0, left_out: 0 };
-    let texts = args.texts.iter().map(|WeighedText { path, weight }| read.text(path, *weight)).collect::<Result<_, _>>()?;
+    let texts =
+        args.texts.iter().map(|WeighedText { path, weight }| read.text(path, *weight)).collect::<Result<_, _>>()?;
     let Read { lines, left_out, .. } = read;
     if lines == 0 {
         return Err(Failure::Work(

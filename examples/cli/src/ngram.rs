@@ -310,7 +310,9 @@ impl Ngrams {
                 gram.back_off = 1.0;
             }
             let mut weights = Vec::new();
-            for row in self.orders[length - 1].chunk_by(|a, b| self.packing.context(a.key) == self.packing.context(b.key)) {
+            for row in
+                self.orders[length - 1].chunk_by(|a, b| self.packing.context(a.key) == self.packing.context(b.key))
+            {
                 let of = |gram: &Gram| self.probability(self.packing.suffix(gram.key, length), length - 1);
                 let free = (1.0 - row.iter().map(|gram| gram.probability).sum::<f64>()).max(NEVER);
                 let unseen = (1.0 - row.iter().map(of).sum::<f64>()).max(NEVER);

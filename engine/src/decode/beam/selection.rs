@@ -84,7 +84,8 @@ impl Beam {
             if let Some(hotwords) = &self.hotwords {
                 // A phrase earns its boost, not what makes it likely twice: with both, menus are heard where nobody spoke.
                 hotwords.each_gain(hypothesis.hotwords, true, |token, _| {
-                    if let (Some(score), Some(added)) = (scores.get_mut(token as usize), added.get_mut(token as usize)) {
+                    if let (Some(score), Some(added)) = (scores.get_mut(token as usize), added.get_mut(token as usize))
+                    {
                         *score -= std::mem::take(added).max(0.0);
                     }
                 });

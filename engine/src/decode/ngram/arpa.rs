@@ -178,10 +178,7 @@ mod tests {
         model.add_scores(&start, &mut scores, &mut [0.0; 4]);
         assert!(near(scores[0], -0.2), "a bigram");
         assert!(near(scores[1], -0.5 - 1.0), "backed off from the start");
-        assert!(
-            (scores[3] - (-0.5 * std::f32::consts::LN_10 + super::super::UNKNOWN)).abs() < 0.1,
-            "not in the model"
-        );
+        assert!((scores[3] - (-0.5 * std::f32::consts::LN_10 + super::super::UNKNOWN)).abs() < 0.1, "not in the model");
         let after_a = model.step(&start, 0);
         let mut scores = [0.0; 4];
         model.add_scores(&after_a, &mut scores, &mut [0.0; 4]);

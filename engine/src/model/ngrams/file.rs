@@ -37,7 +37,8 @@ impl Ngrams {
         let pieces: Vec<String> =
             serde_json::from_str(header.metadata("tokens")?).map_err(|error| malformed("tokens", error))?;
         if !tokens.pieces().eq(pieces.iter().map(String::as_str)) {
-            let reason = "they are not those of the acoustic model; make it with `linnet lm --model` of that one".into();
+            let reason =
+                "they are not those of the acoustic model; make it with `linnet lm --model` of that one".into();
             return Err(ModelFileError::BadTokens { reason });
         }
         let copy: Bytes = Arc::new(Aligned(bytes.into()));

@@ -226,7 +226,8 @@ impl Ngrams {
         if parents as usize != config.parents {
             return Err(format!("{parents} nodes have children, not {}", config.parents));
         }
-        let mut model = Self { config, vocab_size: vocab_size as u32, tables, parents_before, first_children: Vec::new() };
+        let mut model =
+            Self { config, vocab_size: vocab_size as u32, tables, parents_before, first_children: Vec::new() };
         model.check_shape()?;
         Ok(model)
     }
@@ -370,7 +371,8 @@ mod tests {
 
     /// A trie of these n-grams, each with what it begins with: the last token's number is the score, back-offs are halves.
     fn trie(vocab_size: usize, mut ngrams: Vec<Vec<u32>>) -> (Ngrams, Vec<Vec<u32>>) {
-        let beginnings: Vec<_> = ngrams.iter().flat_map(|ngram| (0..ngram.len()).map(|n| ngram[..n].to_vec())).collect();
+        let beginnings: Vec<_> =
+            ngrams.iter().flat_map(|ngram| (0..ngram.len()).map(|n| ngram[..n].to_vec())).collect();
         ngrams.extend(beginnings);
         ngrams.push(Vec::new());
         ngrams.sort_unstable_by_key(|ngram| (ngram.len(), ngram.clone()));
