@@ -66,6 +66,11 @@
 #define LINNET_LOG_DEBUG 4
 
 /**
+ * In place of a language model: none, not even the one in the model file.
+ */
+#define LINNET_NO_LANGUAGE_MODEL 1
+
+/**
  * Runs of three digits or more are written as `****`.
  */
 #define LINNET_REDACT_NUMBERS 1
@@ -586,7 +591,7 @@ typedef struct linnet_stream_config_t {
     uint32_t gate;
     /**
      * Hypotheses that the search follows, 1 to 64: 1 is greedy search; more are more accurate and cost more. A grammar
-     * takes 32 at least. Default 4.
+     * takes 32 at least. Default 8.
      */
     uint32_t beam_width;
     /**
@@ -617,8 +622,8 @@ typedef struct linnet_stream_config_t {
      */
     float speaker_threshold;
     /**
-     * Which texts are likely; zero for those of the recognizer alone. It is heard by a beam of at least 2, without a
-     * grammar. Default 0.
+     * Which texts are likely; zero for the language model in the model file, LINNET_NO_LANGUAGE_MODEL for none. It is heard
+     * by a beam of at least 2, without a grammar. Default 0.
      */
     linnet_language_model_t language_model;
 } linnet_stream_config_t;
@@ -1300,11 +1305,11 @@ linnet_status_t linnet_live_set_grammar(linnet_live_t live, linnet_grammar_t gra
 linnet_status_t linnet_language_model_config_init(struct linnet_language_model_config_t *config);
 
 /**
- * Reads an n-gram model from a file in the ARPA format, whose words are the pieces of the engine's model: `linnet lm`
- * makes one of a text. `config` may be null, for the defaults. `path` is UTF-8 and ends with a zero. On an error
- * `*language_model` is zero.
+ * Reads an n-gram model from a file, in the ARPA format or compact, whose words are the pieces of the engine's model:
+ * `linnet lm` makes one of a text. `config` may be null: then it counts as much as the file says, or as the defaults do
+ * when it is an ARPA file. `path` is UTF-8 and ends with a zero. On an error `*language_model` is zero.
  *
- * Errors: LINNET_ERROR_MODEL when the file can't be read, is no ARPA file, or has no pieces of the engine's model:
+ * Errors: LINNET_ERROR_MODEL when the file can't be read, is none of both, or has other pieces than the engine's model:
  * linnet_last_error tells where; LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT; LINNET_ERROR_UNSUPPORTED;
  * LINNET_ERROR_RESOURCES. Threads: any. Ownership: `path` and `config` are only read during the call, and nothing of the
  * file is needed after it; `*language_model` is the caller's, who gives it to linnet_language_model_free.
@@ -1315,7 +1320,7 @@ linnet_status_t linnet_language_model_open(linnet_engine_t engine,
                                            linnet_language_model_t *language_model);
 
 /**
- * Reads an n-gram model from memory: `len` bytes of UTF-8 in the ARPA format; otherwise as linnet_language_model_open.
+ * Reads an n-gram model from memory: `len` bytes of such a file; otherwise as linnet_language_model_open.
  *
  * Errors: as linnet_language_model_open. Threads: any. Ownership: `text` is only read during the call; otherwise as
  * linnet_language_model_open.
