@@ -2,16 +2,24 @@
 
 use std::{ffi::CStr, sync::OnceLock};
 
-use linnet::model::{
-    checkpoint::Checkpoint,
-    config::{
-        Activation, EncoderConfig, EndpointConfig, FeatureConfig, JoinerConfig, ModelConfig, PredictorConfig,
-        SpeakerNetworkConfig,
+use linnet::{
+    LanguageModel,
+    model::{
+        checkpoint::Checkpoint,
+        config::{
+            Activation, EncoderConfig, EndpointConfig, FeatureConfig, JoinerConfig, ModelConfig, PredictorConfig,
+            SpeakerNetworkConfig,
+        },
+        pack::pack,
+        tokens::Tokens,
     },
-    pack::pack,
-    tokens::Tokens,
 };
 use linnet_ffi::{linnet_event_kind_t::*, linnet_status_t::*, *};
+
+/// The n-grams of that model.
+const NGRAMS: &[u8] = "\\data\\\n\\1-grams:\n-99\t<s>\t-0.3\n-1\t</s>\n-0.7\t▁a\t-0.2\n-0.8\tc\t-0.1\n-0.9\te\n\\2-grams:\n-0.2\t<s> ▁a\n\
+    -0.3\t▁a c\t-0.1\n-0.5\tc e\n\\3-grams:\n-0.1\t▁a c </s>\n\\end\\\n"
+    .as_bytes();
 
 /// A packed model, small enough for thousands of streams a second.
 pub fn model() -> &'static [u8] {
@@ -59,9 +67,12 @@ pub fn model() -> &'static [u8] {
                 merge: 0.7,
             }),
             confidence: None,
+            language_model: None,
         };
         let mut checkpoint = Checkpoint::random(&config, 1).expect("the configuration is sound");
         checkpoint.tokens = Tokens::new(pieces).expect("the pieces are sound");
+        let ngrams = LanguageModel::read(NGRAMS, &checkpoint.tokens).expect("the n-grams are sound");
+        checkpoint.attach_ngrams(ngrams.to_ngrams()).expect("the tokens are the same");
         pack(&checkpoint).expect("the checkpoint is complete")
     })
 }
