@@ -17,7 +17,8 @@ pub enum linnet_event_kind_t {
     LINNET_EVENT_NONE = 0,
     /// The first word of an utterance was recognized. `start_ms` is where it starts.
     LINNET_EVENT_SPEECH_STARTED = 1,
-    /// The words of the running utterance so far. The first `confirmed` of them don't change any more.
+    /// The words of the running utterance so far. The first `confirmed` of them don't change any more. Without words it
+    /// takes back those told before: they were noise, and no final comes.
     LINNET_EVENT_INTERIM = 2,
     /// The words of a finished utterance.
     LINNET_EVENT_FINAL = 3,

@@ -153,10 +153,12 @@ struct Nightly {
 #[cfg(target_os = "linux")]
 impl Nightly {
     fn find() -> Option<Self> {
-        let said = Self::run("rustc").args(["-vV", "--print", "sysroot"]).output().ok()?;
-        let said = String::from_utf8(said.stdout).ok()?;
-        let host = said.lines().find_map(|line| line.strip_prefix("host: "))?.to_owned();
-        let rustlib = Path::new(said.lines().find(|line| line.starts_with('/'))?).join("lib/rustlib");
+        let said = |arguments: &[&str]| {
+            let output = Self::run("rustc").args(arguments).output().ok()?;
+            String::from_utf8(output.stdout).ok()
+        };
+        let host = said(&["-vV"])?.lines().find_map(|line| line.strip_prefix("host: "))?.to_owned();
+        let rustlib = Path::new(said(&["--print", "sysroot"])?.trim()).join("lib/rustlib");
         rustlib.join("src/rust/library").is_dir().then(|| Self {
             thread_sanitizer: Some(rustlib.join(&host).join("lib/librustc-nightly_rt.tsan.a"))
                 .filter(|path| path.is_file()),
@@ -178,8 +180,12 @@ impl Nightly {
         let folder = scratch().join("tsan");
         let mut build = Self::run("cargo");
         build.args(["build", "-Zbuild-std", "-p", "linnet-ffi", "--lib", "--target", &self.host]).current_dir(root());
-        // Dependencies take the most time to build, and little to run.
+        // Dependencies take the most time to build, and little to run; decoders of files have no threads.
+        build.args(["--no-default-features", "--features", "realtime"]);
         build.args(["--config", "profile.dev.package.'*'.opt-level=1"]);
+        for unused in ["candle-core", "tokenizers", "gemm-f32", "gemm-f64", "gemm-c32", "gemm-c64", "gemm-f16"] {
+            build.arg("--config").arg(format!("profile.dev.package.{unused}.opt-level=0"));
+        }
         output_of(build.env("CARGO_TARGET_DIR", &folder).env("RUSTFLAGS", "-Zsanitizer=thread"));
         folder.join(&self.host).join("debug/liblinnet_ffi.so")
     }

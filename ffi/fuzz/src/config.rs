@@ -146,7 +146,7 @@ fn stream(fields: &Fields, format: Option<&Fields>) {
         push(stream);
     }
     // A recording is another stream: for some inputs only, and mostly such as change little.
-    if fields.changes.len() % 4 != 0 {
+    if !fields.changes.len().is_multiple_of(4) {
         return;
     }
     let mut transcript = 1;
