@@ -195,7 +195,8 @@ enum linnet_event_kind_t
      */
     LINNET_EVENT_SPEECH_STARTED = 1,
     /**
-     * The words of the running utterance so far. The first `confirmed` of them don't change any more.
+     * The words of the running utterance so far. The first `confirmed` of them don't change any more. Without words it
+     * takes back those told before: they were noise, and no final comes.
      */
     LINNET_EVENT_INTERIM = 2,
     /**
