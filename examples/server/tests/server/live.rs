@@ -344,8 +344,8 @@ async fn opus_comes_in_packets_and_in_files() {
     let mut decoded = linnet::audio::AudioFile::open(clip_path("formats/speech.opus")).unwrap();
     let mut config = linnet::StreamConfig::default();
     config.audio = linnet::AudioFormat { rate_hz: 48_000, channels: 1 };
-    // As the protocol ends utterances.
-    config.endpointing = Some(Duration::from_millis(10));
+    // The server's shortest pause, which it takes for the 10 ms of the protocol.
+    config.endpointing = Some(Duration::from_millis(300));
     config.adaptive_endpointing = false;
     config.unfinished_pause = Duration::ZERO;
     let mut stream = super::common::engine().stream(config).unwrap();
