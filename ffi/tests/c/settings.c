@@ -431,10 +431,8 @@ static void language_models(const char *folder) {
     /* One that does not count changes nothing, one that counts much does, in a beam only. */
     linnet_stream_config_t stream_settings = stream_config();
     stream_settings.beam_width = 4;
-    read_stream(&stream_settings, plain);
     stream_settings.language_model = LINNET_NO_LANGUAGE_MODEL;
-    CHECK(strcmp(read_stream(&stream_settings, text), plain) != 0);
-    strcpy(plain, text);
+    read_stream(&stream_settings, plain);
     stream_settings.language_model = mute;
     CHECK(strcmp(read_stream(&stream_settings, text), plain) == 0);
     stream_settings.language_model = strong;
