@@ -362,7 +362,7 @@ typedef struct linnet_hotword_t {
     const char *phrase;
     /**
      * How much likelier each piece of the phrase becomes, natural logarithm: above 0 and at most 20; 0 takes the default,
-     * 1. Values of 0.5 to 1.5 suit most phrases; from about 2 on the phrase is also heard where it was not said.
+     * 0.8. Values of 0.5 to 1.5 suit most phrases; from about 2 on the phrase is also heard where it was not said.
      */
     float boost;
     /**

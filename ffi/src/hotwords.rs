@@ -35,7 +35,7 @@ pub struct linnet_hotword_t {
     /// One or more words, as they are to be written: UTF-8, zero-terminated.
     pub phrase: *const c_char,
     /// How much likelier each piece of the phrase becomes, natural logarithm: above 0 and at most 20; 0 takes the default,
-    /// 1. Values of 0.5 to 1.5 suit most phrases; from about 2 on the phrase is also heard where it was not said.
+    /// 0.8. Values of 0.5 to 1.5 suit most phrases; from about 2 on the phrase is also heard where it was not said.
     pub boost: f32,
     /// Zero.
     pub reserved: u32,

@@ -28,7 +28,7 @@ impl Ending {
             most => search
                 .alternatives()
                 .take(most)
-                .map(|(tail, score)| Alternative { text: assembler.text_with(tail, tokens), score })
+                .map(|(tail, score)| Alternative { text: assembler.text_with(tail, timeline.base, tokens), score })
                 .collect(),
         };
         assembler.update(decoded, timeline.base, tokens);

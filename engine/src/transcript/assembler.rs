@@ -15,6 +15,10 @@ const PIECE: Duration = Duration::from_millis(160);
 /// Most pieces of one word. Longer runs without a word start are noise; cutting them bounds the memory of a word.
 const LONGEST_WORD: usize = 32;
 
+/// Letters that come later than this after those before begin a word of their own: nobody pauses so long within one, and
+/// the word before may have been told to be over.
+const LONGEST_BREAK: Duration = Duration::from_secs(1);
+
 /// Room for tentative tokens.
 const TYPICAL_TAIL: usize = 64;
 
@@ -82,12 +86,12 @@ impl Assembler {
         !as_expected
     }
 
-    /// The text if the tentative tokens were these.
-    pub fn text_with(&mut self, tail: &[Token], tokens: &Tokens) -> String {
+    /// The text if the tentative tokens were these; frame zero is at `base` in the stream.
+    pub fn text_with(&mut self, tail: &[Token], base: Duration, tokens: &Tokens) -> String {
         self.go_back();
         let mark = self.mark();
         for &token in tail {
-            self.push(token, Duration::ZERO, tokens);
+            self.push(token, base, tokens);
         }
         let text = self.hypothesis.text.clone();
         self.confirmed = Some(mark);
@@ -128,7 +132,8 @@ impl Assembler {
             return;
         }
         let at = base + self.frame * u32::try_from(token.frame).unwrap_or(u32::MAX);
-        if self.boundary || self.hypothesis.words.is_empty() || self.pieces_in_word == LONGEST_WORD {
+        let is_apart = self.hypothesis.words.last().is_none_or(|word| at.saturating_sub(word.end) > LONGEST_BREAK);
+        if self.boundary || is_apart || self.pieces_in_word == LONGEST_WORD {
             self.start_word(at);
         }
         self.hypothesis.text.push_str(text);
@@ -279,6 +284,13 @@ mod tests {
         assert_eq!((large.start, large.end), (FRAME * 6, FRAME * 10));
         assert_eq!(large.confidence, 0.4, "a word is as sure as its least sure piece");
         assert_eq!(hypothesis.confirmed(), 2, "the last word may still grow");
+    }
+
+    #[test]
+    fn a_pause_ends_a_word() {
+        let assembler = assemble(&[(2, 5, 0.9), (3, 17, 0.9), (4, 30, 0.9)]);
+        assert_eq!(assembler.hypothesis().text(), "lar ge");
+        assert_eq!(assembler.hypothesis().words()[0].end, FRAME * 17);
     }
 
     #[test]

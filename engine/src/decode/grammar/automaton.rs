@@ -40,6 +40,8 @@ pub(super) struct Automaton {
     pub(super) rules: Vec<String>,
     /// Added to the logarithmic weight of a token for each of its letters.
     pub(super) letter_reward: f32,
+    /// Of all nodes, those of `<GARBAGE>` that follow, with their weights; those of one in a row.
+    garbage_after: Vec<(u32, f32)>,
     /// Whether `<GARBAGE>` may begin with a token, and may go on with it.
     garbage: Vec<[bool; 2]>,
 }
@@ -54,8 +56,9 @@ pub(super) struct Word {
 struct Node {
     first_arc: u32,
     arcs: u32,
-    /// The node of `<GARBAGE>` that any speech leads to, and its weight.
-    garbage: Option<(u32, f32)>,
+    /// The nodes of `<GARBAGE>` that any speech leads to.
+    first_garbage: u32,
+    garbages: u32,
     /// Whether this is such a node.
     in_garbage: bool,
     /// Weight of ending here, and the rule that is complete then.
@@ -101,6 +104,7 @@ impl Automaton {
             slots: network.slots.iter().map(|slot| (slot.name.clone(), slot.value.clone())).collect(),
             rules: network.rules.clone(),
             letter_reward: 0.0,
+            garbage_after: Vec::new(),
             garbage: garbage.collect(),
         };
         let mut arcs_of: Vec<Vec<Arc>> = vec![Vec::new(); network.states.len()];
@@ -119,7 +123,7 @@ impl Automaton {
             automaton.arcs.extend(arcs);
         }
         let start = &automaton.nodes[0];
-        if start.arcs == 0 && start.garbage.is_none() && start.end.is_none() {
+        if start.arcs == 0 && start.garbages == 0 && start.end.is_none() {
             return Err(GrammarError::Empty);
         }
         Ok(automaton)
@@ -169,10 +173,12 @@ impl Automaton {
         let node = &mut self.nodes[id as usize];
         node.end = network.end(id);
         node.in_garbage = network.states[id as usize].garbage;
+        node.first_garbage = self.garbage_after.len() as u32;
         for (reached, weight) in network.closure(id) {
             let state = &network.states[reached as usize];
-            if state.garbage && node.garbage.is_none_or(|(_, best)| weight > best) {
-                node.garbage = Some((reached, weight));
+            if state.garbage {
+                self.garbage_after.push((reached, weight));
+                node.garbages += 1;
             }
             for &edge in &state.words {
                 let entry = entries[edge as usize].iter();
@@ -194,6 +200,10 @@ impl Automaton {
         &self.arcs[node.first_arc as usize..][..node.arcs as usize]
     }
 
+    fn garbage_after(&self, node: &Node) -> &[(u32, f32)] {
+        &self.garbage_after[node.first_garbage as usize..][..node.garbages as usize]
+    }
+
     fn arcs_with(&self, node: &Node, token: u32) -> &[Arc] {
         let arcs = self.arcs(node);
         let first = arcs.partition_point(|arc| arc.token < token);
@@ -210,7 +220,8 @@ impl Automaton {
                     *best = best.max(place.weight + self.weight(arc));
                 }
             }
-            if let Some((_, weight)) = node.garbage {
+            let garbage = self.garbage_after(node).iter().map(|&(_, weight)| weight).reduce(f32::max);
+            if let Some(weight) = garbage {
                 let weight = place.weight + weight + GARBAGE;
                 for (best, may) in allowed.iter_mut().zip(&self.garbage) {
                     if may[usize::from(node.in_garbage)] {
@@ -228,7 +239,8 @@ impl Automaton {
     pub(super) fn targets(&self, node: u32, token: u32) -> impl Iterator<Item = (u32, f32, Option<u32>)> {
         let node = &self.nodes[node as usize];
         let may = self.garbage.get(token as usize).is_some_and(|may| may[usize::from(node.in_garbage)]);
-        let garbage = node.garbage.filter(|_| may).map(|(target, weight)| (target, weight + GARBAGE, None));
+        let garbage = if may { self.garbage_after(node) } else { &[] };
+        let garbage = garbage.iter().map(|&(target, weight)| (target, weight + GARBAGE, None));
         let words = self.arcs_with(node, token).iter();
         words.map(|arc| (arc.target, self.weight(arc), Some(arc.word))).chain(garbage)
     }

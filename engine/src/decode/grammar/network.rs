@@ -179,7 +179,10 @@ impl Network {
                 }
             }
         }
-        best.into_iter().collect()
+        let mut reached: Vec<_> = best.into_iter().collect();
+        // The same grammar always makes the same automaton.
+        reached.sort_unstable_by_key(|&(state, _)| state);
+        reached
     }
 
     /// Best weight of ending at a state, and the rule that is complete then.

@@ -54,6 +54,15 @@ const MENU: &str = "
     <extra> = (soy milk | milk){milk} | sugar{sweet=yes} | (and);";
 
 #[test]
+fn rules_that_begin_with_any_speech_are_all_followed() {
+    for _ in 0..20 {
+        let menu = grammar("public <order> = <GARBAGE> (latte | tea){drink};\npublic <other> = <GARBAGE>;");
+        assert_eq!(slots(&menu, "a small latte").0, "order");
+        assert_eq!(slots(&menu, "a small milk").0, "other");
+    }
+}
+
+#[test]
 fn what_fits_and_what_does_not() {
     let menu = grammar(MENU);
     for text in

@@ -32,7 +32,7 @@ pub struct Hotword {
 
 impl Hotword {
     /// Boost of a phrase that does not ask for another.
-    pub const DEFAULT_BOOST: f32 = 1.0;
+    pub const DEFAULT_BOOST: f32 = 0.8;
 
     /// A phrase with the default boost.
     pub fn new(phrase: impl Into<String>) -> Self {

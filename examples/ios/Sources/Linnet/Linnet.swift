@@ -126,7 +126,7 @@ public final class Stream {
     /// Makes a final of what was pushed so far, and ends the stream.
     public func finish() throws { try check(linnet_stream_finish(handle)) }
 
-    /// Listens for phrases, or for none. Boosts of 0.5 to 1.5 suit most; 0 takes the default, 1.
+    /// Listens for phrases, or for none. Boosts of 0.5 to 1.5 suit most; 0 takes the default, 0.8.
     public func setHotwords(_ phrases: [String], boost: Float = 0) throws {
         let strings = phrases.map { strdup($0) }
         defer { strings.forEach { free($0) } }

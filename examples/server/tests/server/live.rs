@@ -404,11 +404,11 @@ async fn phrases_can_be_expected_in_mid_stream() {
     let samples = clip(&clips()[0]);
     // Strongly enough that it is heard where something near it was said.
     let mut client = server.live(&format!("{RAW}&endpointing=false")).await;
-    client.text(r#"{"type":"Configure","keyterms":["mister quilter","the apostle","gospel"]}"#).await;
+    client.text(r#"{"type":"Configure","keyterms":["mister quilter","of the middle classes","gospel"]}"#).await;
     assert_eq!(client.next().await.unwrap()["type"], "ConfigureSuccess");
     client.stream(&bytes(&samples), MESSAGE).await;
     let changed = client.finish().await;
-    let keyterms = "keyterm=mister%20quilter&keyterm=the%20apostle&keyterm=gospel";
+    let keyterms = "keyterm=mister%20quilter&keyterm=of%20the%20middle%20classes&keyterm=gospel";
     let mut client = server.live(&format!("{RAW}&endpointing=false&{keyterms}")).await;
     client.stream(&bytes(&samples), MESSAGE).await;
     let asked = client.finish().await;

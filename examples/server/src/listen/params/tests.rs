@@ -114,7 +114,7 @@ fn what_is_left_out_is_told() {
 fn phrases_are_boosted() {
     let hotwords = live("keyterm=flat%20white&keywords=tea:3&keywords=mocha").settings.stream.hotwords;
     let told: Vec<_> = hotwords.iter().map(|hotword| (hotword.phrase.as_str(), hotword.boost)).collect();
-    assert_eq!(told, [("flat white", 1.0), ("tea", 3.0), ("mocha", 1.0)]);
+    assert_eq!(told, [("flat white", 0.8), ("tea", 3.0), ("mocha", 0.8)]);
     assert!(refused("keywords=tea:much").contains("keywords"));
     assert!(refused(&"keyterm=a&".repeat(501)).contains("keyterm"));
     assert!(refused(&format!("keyterm={}", "a".repeat(201))).contains("keyterm"));

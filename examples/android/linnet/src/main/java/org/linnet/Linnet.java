@@ -142,7 +142,7 @@ public final class Linnet implements AutoCloseable {
 
         /**
          * Listens for phrases; returns those that can't be listened for, with reasons. Boosts of 0.5 to 1.5 suit most; 0
-         * takes the default, 1.
+         * takes the default, 0.8.
          */
         public List<String> setHotwords(List<String> phrases, float boost) {
             byte[][] bytes = phrases.stream().map(Linnet::bytes).toArray(byte[][]::new);
