@@ -178,3 +178,16 @@ pub extern "C" fn linnet_language_model_free(language_model: linnet_language_mod
         handle => LANGUAGE_MODELS.remove(handle).map(drop),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_numbers_stand_for_no_handle() {
+        let tokens = Arc::new(Tokens::new(["a"]).unwrap());
+        assert_eq!(language_model(0, &tokens).ok(), Some(ShallowFusion::BuiltIn));
+        assert_eq!(language_model(LINNET_NO_LANGUAGE_MODEL, &tokens).ok(), Some(ShallowFusion::Off));
+        assert!(language_model(2, &tokens).is_err());
+    }
+}

@@ -67,8 +67,9 @@ pub struct Resampler {
     output_hz: u32,
     channels: usize,
     filter: Option<Filter>,
-    /// Sum and count of the samples of a frame that is not complete yet.
-    partial_sum: f32,
+    /// Sum and count of the samples of a frame that is not complete yet. In double precision equal channels are exactly
+    /// as one.
+    partial_sum: f64,
     partial_len: usize,
     frames: u64,
     damaged_samples: u64,
@@ -99,17 +100,17 @@ impl Resampler {
     /// Takes interleaved samples in and appends what they make ready to `out`. A frame may be cut anywhere: the rest
     /// is expected at the start of the next piece.
     pub fn push<S: PcmSample>(&mut self, samples: &[S], out: &mut Vec<f32>) {
-        let gain = 1.0 / self.channels as f32;
+        let channels = self.channels as f64;
         for sample in samples {
             let sample = sample.to_f32();
             if is_audio(sample) {
-                self.partial_sum += sample;
+                self.partial_sum += f64::from(sample);
             } else {
                 self.damaged_samples += 1;
             }
             self.partial_len += 1;
             if self.partial_len == self.channels {
-                let mono = self.partial_sum * gain;
+                let mono = (self.partial_sum / channels) as f32;
                 self.partial_sum = 0.0;
                 self.partial_len = 0;
                 self.frames += 1;
