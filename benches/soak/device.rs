@@ -56,15 +56,18 @@ const SUSPENDED: usize = 5;
 const MUTED: usize = 6;
 
 #[derive(Clone, Default)]
-pub(super) struct Shared(Arc<[AtomicU64; 7]>);
+pub(super) struct Shared {
+    faults: Arc<[AtomicU64; 7]>,
+    ring_bytes: Arc<AtomicU64>,
+}
 
 impl Shared {
     fn count(&self, fault: usize) {
-        self.0[fault].fetch_add(1, Ordering::Relaxed);
+        self.faults[fault].fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn counts(&self) -> FaultCounts {
-        let get = |fault: usize| self.0[fault].load(Ordering::Relaxed);
+        let get = |fault: usize| self.faults[fault].load(Ordering::Relaxed);
         FaultCounts {
             broke: get(BROKE),
             told: get(TOLD),
@@ -74,6 +77,33 @@ impl Shared {
             suspended: get(SUSPENDED),
             muted: get(MUTED),
         }
+    }
+
+    /// Bytes of samples that the rings of open devices have room for.
+    pub(super) fn ring_bytes(&self) -> u64 {
+        self.ring_bytes.load(Ordering::SeqCst)
+    }
+}
+
+/// Counts the room of a ring as long as an end of it is there: a device of eight channels has 300 times the room of a
+/// telephone's, and what one left must not hide what grows.
+struct RingBytes {
+    bytes: u64,
+    shared: Shared,
+}
+
+impl RingBytes {
+    fn new(format: AudioFormat, opening: &Opening, shared: Shared) -> Arc<Self> {
+        let samples = u64::from(format.rate_hz) * u64::from(format.channels);
+        let bytes = (opening.buffer.as_secs_f64() * samples as f64) as u64 * size_of::<f32>() as u64;
+        shared.ring_bytes.fetch_add(bytes, Ordering::SeqCst);
+        Arc::new(Self { bytes, shared })
+    }
+}
+
+impl Drop for RingBytes {
+    fn drop(&mut self) {
+        self.shared.ring_bytes.fetch_sub(self.bytes, Ordering::SeqCst);
     }
 }
 
@@ -113,7 +143,10 @@ impl Source for Faulty {
             self.refusals = self.random.u32(1..4);
         }
         let (input, connection) = opening.connect(format, "faulty");
+        let ring = RingBytes::new(format, opening, self.shared.clone());
+        let connection = connection.keeping(ring.clone());
         let player = Player {
+            _ring: ring,
             at: self.random.f64() * self.audio.len() as f64,
             audio: self.audio.clone(),
             random: self.random.fork(),
@@ -138,6 +171,7 @@ struct Player {
     format: AudioFormat,
     end: Duration,
     shared: Shared,
+    _ring: Arc<RingBytes>,
 }
 
 impl Player {

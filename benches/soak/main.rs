@@ -7,9 +7,13 @@ use std::{process::ExitCode, time::Duration};
 
 use linnet_benches::{
     engine,
-    soak::{Options, run},
+    soak::{self, Options, run},
     speech,
 };
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static HEAP: PeakAlloc = soak::HEAP;
 
 fn main() -> ExitCode {
     let mut args = std::env::args().skip(1).map(|arg| arg.parse::<f64>());

@@ -17,10 +17,14 @@ use linnet::{
     audio::ring::{Consumer, Item, ring},
     live::{Backoff, Clock, Live, LiveConfig, LiveEvent, LiveMetrics, Priority},
 };
+use peak_alloc::PeakAlloc;
 
 pub use device::FaultCounts;
 
 use device::{Faulty, Shared};
+
+/// The allocator of programs that soak: `#[global_allocator] static HEAP: PeakAlloc = linnet_benches::soak::HEAP;`
+pub const HEAP: PeakAlloc = PeakAlloc;
 
 /// How to soak.
 #[derive(Clone, Copy, Debug)]
@@ -50,7 +54,10 @@ pub struct Report {
     pub stuck: u64,
     /// What the device did.
     pub faults: FaultCounts,
-    /// Resident memory in MB once warm and at the end, where the system tells.
+    /// MB on the heap once warm and at the end, less the rings of open devices. Zero where [`HEAP`] does not count.
+    pub heap_mb: (f64, f64),
+    /// Resident memory in MB once warm and at the end, where the system tells: with the rings, and what the allocator
+    /// keeps.
     pub resident_mb: Option<(f64, f64)>,
     /// What the session measured.
     pub metrics: LiveMetrics,
@@ -84,6 +91,7 @@ impl fmt::Display for Report {
             counters.dropped.as_secs_f64()
         )?;
         writeln!(f, "steps over their budget {}", counters.overruns)?;
+        writeln!(f, "heap without rings      {:.1} MB warm, {:.1} MB at the end", self.heap_mb.0, self.heap_mb.1)?;
         match self.resident_mb {
             Some((warm, end)) => write!(f, "resident memory         {warm:.1} MB warm, {end:.1} MB at the end"),
             None => write!(f, "resident memory         not told by this system"),
@@ -114,14 +122,15 @@ pub fn run(engine: &Engine, audio: &[f32], options: Options) -> Result<Report, S
     let (recording, recorded) = ring(AudioFormat::default().rate_hz as usize / 100, 1 << 15);
     let mut config = LiveConfig::default();
     config.stream = stream_config();
-    config.buffer = Duration::from_secs(20);
+    // A power of two of the ring's blocks: what the device says of the ring's size is then exact.
+    config.buffer = Duration::from_millis(20_480);
     config.backoff = Backoff { longest: Duration::from_secs(8), jitter: 0.5, ..Backoff::default() };
     config.recording = Some(recording);
     config.clock = clock.clone();
     // A real-time thread on an accelerated clock would keep everything else from running.
     config.priority = Priority::Inherit;
     let mut live = Live::start(engine, device, config).map_err(|error| error.to_string())?;
-    let mut account = Account::new(engine, recorded);
+    let mut account = Account::new(engine, recorded, shared.clone());
     let mut random = fastrand::Rng::with_seed(options.seed ^ 0x5eed);
     let mut stuck = 0;
     while !live.is_over() {
@@ -141,7 +150,7 @@ pub fn run(engine: &Engine, audio: &[f32], options: Options) -> Result<Report, S
     let metrics = live.metrics();
     live.join().map_err(|error| error.to_string())?;
     account.finish()?;
-    account.check_memory()?;
+    account.memory.check()?;
     Ok(Report {
         heard: account.heard,
         stretches: account.stretches,
@@ -149,7 +158,8 @@ pub fn run(engine: &Engine, audio: &[f32], options: Options) -> Result<Report, S
         interims: account.interims,
         stuck,
         faults: shared.counts(),
-        resident_mb: account.warm_mb.zip(crate::resident_mb().map(|(_, own)| own)),
+        heap_mb: (account.memory.warm.heap_mb, account.memory.last.heap_mb),
+        resident_mb: account.memory.warm.resident_mb.zip(account.memory.last.resident_mb),
         metrics,
     })
 }
@@ -178,7 +188,7 @@ struct Account<'a> {
     sequence: u64,
     /// End of the last final or gap.
     position: Duration,
-    warm_mb: Option<f64>,
+    memory: Memory,
 }
 
 /// An encoder frame, and what rounding adds.
@@ -187,11 +197,49 @@ const FRAME_MS: u128 = 81;
 /// Stretches after which memory is warm.
 const WARM_AFTER: u64 = 5;
 
-/// How much memory may grow after that, in MB: what the allocator keeps for threads and devices that come and go.
-const GROWTH_MB: f64 = 6.0;
+/// How much the heap may grow after that, in MB: devices of eight channels need larger buffers than those of one.
+const GROWTH_MB: f64 = 1.0;
+
+#[derive(Clone, Copy, Default)]
+struct Reading {
+    heap_mb: f64,
+    resident_mb: Option<f64>,
+}
+
+/// Memory between stretches, while the session goes on.
+struct Memory {
+    shared: Shared,
+    warm: Reading,
+    last: Reading,
+}
+
+impl Memory {
+    fn read(&mut self, stretches: u64) {
+        // A device that is just opened or closed is in one of the two figures only.
+        let heap = || HEAP.current_usage() as f64 - self.shared.ring_bytes() as f64;
+        let mut sorted = std::array::from_fn::<f64, 9, _>(|_| {
+            std::thread::sleep(Duration::from_millis(1));
+            heap()
+        });
+        sorted.sort_by(f64::total_cmp);
+        self.last =
+            Reading { heap_mb: sorted[4].max(0.0) / 1e6, resident_mb: crate::resident_mb().map(|(_, own)| own) };
+        if stretches <= WARM_AFTER {
+            self.warm = self.last;
+        }
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let (warm, last) = (self.warm.heap_mb, self.last.heap_mb);
+        if last > warm + GROWTH_MB {
+            return Err(format!("the heap without rings grew from {warm:.2} to {last:.2} MB"));
+        }
+        Ok(())
+    }
+}
 
 impl<'a> Account<'a> {
-    fn new(engine: &'a Engine, recorded: Consumer) -> Self {
+    fn new(engine: &'a Engine, recorded: Consumer, shared: Shared) -> Self {
         let room = AudioFormat::default().rate_hz as usize * (LONGEST_STRETCH.as_secs() as usize + 120);
         // Written to, so that its memory is there from the start.
         let mut stretch = vec![1.0; room];
@@ -210,7 +258,7 @@ impl<'a> Account<'a> {
             interims: 0,
             sequence: 0,
             position: Duration::ZERO,
-            warm_mb: None,
+            memory: Memory { shared, warm: Reading::default(), last: Reading::default() },
         }
     }
 
@@ -260,6 +308,7 @@ impl<'a> Account<'a> {
                 Some(Item::Samples { .. }) => self.stretch.extend_from_slice(&self.block),
                 Some(Item::Gap { position, length }) => {
                     self.close_stretch()?;
+                    self.memory.read(self.stretches);
                     self.begins = position + length;
                 }
                 None => break,
@@ -294,9 +343,6 @@ impl<'a> Account<'a> {
         stream.finish().map_err(describe)?;
         expect(&mut stream, begins, &mut self.expected);
         self.stretch.clear();
-        if self.stretches == WARM_AFTER {
-            self.warm_mb = crate::resident_mb().map(|(_, own)| own);
-        }
         Ok(())
     }
 
@@ -307,15 +353,6 @@ impl<'a> Account<'a> {
         match (self.said.front(), self.expected.front()) {
             (None, None) => Ok(()),
             (said, expected) => Err(format!("at the end the session said {said:?}, the batch transcript {expected:?}")),
-        }
-    }
-
-    fn check_memory(&self) -> Result<(), String> {
-        match (self.warm_mb, crate::resident_mb()) {
-            (Some(warm), Some((_, now))) if now > warm + GROWTH_MB => {
-                Err(format!("memory grew from {warm:.1} to {now:.1} MB"))
-            }
-            _ => Ok(()),
         }
     }
 }

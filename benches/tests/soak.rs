@@ -4,9 +4,13 @@ use std::time::Duration;
 
 use linnet_benches::{
     engine,
-    soak::{Options, run},
+    soak::{self, Options, run},
     speech,
 };
+use peak_alloc::PeakAlloc;
+
+#[global_allocator]
+static HEAP: PeakAlloc = soak::HEAP;
 
 #[test]
 fn twenty_minutes_of_faults_lose_and_double_no_word() {
@@ -14,5 +18,6 @@ fn twenty_minutes_of_faults_lose_and_double_no_word() {
     let report = run(&engine(), &speech(60), options).unwrap_or_else(|why| panic!("{why}"));
     println!("{report}");
     assert!(report.words > 100, "there was something to hear");
+    assert!(report.heap_mb.0 > 1.0, "the heap is counted");
     assert!(report.metrics.counters.recoveries > 0 && report.metrics.counters.gaps > 0, "the device did fail");
 }

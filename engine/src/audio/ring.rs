@@ -70,13 +70,14 @@ struct Slot {
     /// When the first sample was captured, in nanoseconds on the producer's clock.
     captured_ns: AtomicU64,
     len: AtomicUsize,
-    /// Samples as the bits of f32.
-    samples: Box<[AtomicU32]>,
 }
 
 struct Shared {
     /// A power of two of them, so that the counters below may wrap.
     slots: Box<[Slot]>,
+    /// Samples of all slots, as the bits of f32: one allocation, which the system gets back whole.
+    samples: Box<[AtomicU32]>,
+    block_samples: usize,
     /// Blocks published by the producer. A release of it hands the slots before it over to the consumer.
     tail: AtomicUsize,
     /// Blocks taken by the consumer. A release of it hands the slots before it back.
@@ -91,6 +92,11 @@ struct Shared {
 impl Shared {
     fn slot(&self, index: usize) -> &Slot {
         &self.slots[index & (self.slots.len() - 1)]
+    }
+
+    fn samples(&self, index: usize) -> &[AtomicU32] {
+        let at = (index & (self.slots.len() - 1)) * self.block_samples;
+        &self.samples[at..at + self.block_samples]
     }
 }
 
@@ -107,36 +113,25 @@ fn room_to_resume(blocks: usize) -> usize {
 /// If `block_samples` or `blocks` is zero.
 pub fn ring(block_samples: usize, blocks: usize) -> (Producer, Consumer) {
     assert!(block_samples > 0 && blocks > 0, "a ring needs room for at least one sample");
-    let slot = || Slot {
-        position: AtomicU64::new(0),
-        captured_ns: AtomicU64::new(0),
-        len: AtomicUsize::new(0),
-        samples: (0..block_samples).map(|_| AtomicU32::new(0)).collect(),
-    };
+    let slot = || Slot { position: AtomicU64::new(0), captured_ns: AtomicU64::new(0), len: AtomicUsize::new(0) };
+    let blocks = blocks.next_power_of_two();
     let shared = Arc::new(Shared {
-        slots: (0..blocks.next_power_of_two()).map(|_| slot()).collect(),
+        slots: (0..blocks).map(|_| slot()).collect(),
+        samples: (0..blocks * block_samples).map(|_| AtomicU32::new(0)).collect(),
+        block_samples,
         tail: AtomicUsize::new(0),
         head: AtomicUsize::new(0),
         dropped: AtomicU64::new(0),
         end: AtomicU64::new(0),
         closed: AtomicBool::new(false),
     });
-    let producer = Producer {
-        shared: shared.clone(),
-        block_samples,
-        tail: 0,
-        position: 0,
-        filled: 0,
-        dropping: false,
-        dropped: 0,
-    };
+    let producer = Producer { shared: shared.clone(), tail: 0, position: 0, filled: 0, dropping: false, dropped: 0 };
     (producer, Consumer { shared, head: 0, position: 0 })
 }
 
 /// The audio thread's end of a ring. Dropping it closes the ring after its last samples.
 pub struct Producer {
     shared: Arc<Shared>,
-    block_samples: usize,
     tail: usize,
     /// Position of the next sample.
     position: u64,
@@ -176,12 +171,12 @@ impl Producer {
                     self.shared.slot(self.tail).captured_ns.store(captured_ns, Ordering::Relaxed);
                 }
             }
-            let (taken, rest) = samples.split_at(samples.len().min(self.block_samples - self.filled));
+            let (taken, rest) = samples.split_at(samples.len().min(self.shared.block_samples - self.filled));
             if self.dropping {
                 self.dropped += taken.len() as u64;
                 self.shared.dropped.store(self.dropped, Ordering::Relaxed);
             } else {
-                let slots = &self.shared.slot(self.tail).samples[self.filled..];
+                let slots = &self.shared.samples(self.tail)[self.filled..];
                 for (slot, sample) in slots.iter().zip(taken) {
                     slot.store(sample.to_f32().to_bits(), Ordering::Relaxed);
                 }
@@ -189,7 +184,7 @@ impl Producer {
             self.filled += taken.len();
             self.position += taken.len() as u64;
             samples = rest;
-            if self.filled == self.block_samples {
+            if self.filled == self.shared.block_samples {
                 self.flush();
             }
         }
@@ -266,7 +261,9 @@ impl Consumer {
             return Some(gap);
         }
         let len = slot.len.load(Ordering::Relaxed);
-        out.extend(slot.samples[..len].iter().map(|sample| f32::from_bits(sample.load(Ordering::Relaxed))));
+        out.extend(
+            self.shared.samples(self.head)[..len].iter().map(|sample| f32::from_bits(sample.load(Ordering::Relaxed))),
+        );
         let captured = Duration::from_nanos(slot.captured_ns.load(Ordering::Relaxed));
         self.head = self.head.wrapping_add(1);
         self.shared.head.store(self.head, Ordering::Release);
