@@ -39,8 +39,36 @@ def add_noise(mel, noises, rng):
     return np.logaddexp(mel, piece + (speech_level - noise_level - below))
 
 
+def smooth(mel, width):
+    """Running mean over `width` bands (odd)."""
+    padded = np.pad(mel, ((0, 0), (width // 2 + 1, width // 2)), mode="edge").cumsum(1, dtype=np.float64)
+    return ((padded[:, width:] - padded[:, :-width]) / width).astype(np.float32)
+
+
+def encode(mel, rng):
+    """What a speech codec at a low rate leaves of a recording: noise that follows the spectrum 10 to 30 dB below it, as
+    noise shaping has it (RFC 6716, section 5.2.3), weak bands left out, and lost packets of 20 ms concealed by fading
+    repetition."""
+    nats = np.log(10) / 10
+    envelope = smooth(mel, 9)
+    grain = rng.gumbel(-0.3, 0.45, mel.shape).astype(np.float32)
+    mel = np.logaddexp(mel, envelope - np.float32(nats * rng.uniform(10, 30)) + grain)
+    if rng.random() < 0.5:
+        loudest = mel.max(1, keepdims=True)
+        mel = np.where(mel < loudest - nats * rng.uniform(25, 45), mel - np.float32(rng.uniform(1, 4)), mel)
+    if rng.random() < 0.5:
+        packets = (len(mel) + 1) // 2
+        lost = rng.random(packets) < rng.uniform(0, 0.06)
+        lost[0] = False
+        kept = np.maximum.accumulate(np.where(lost, 0, np.arange(packets)))
+        age = (np.arange(packets) - kept).repeat(2)[: len(mel)]
+        source = np.minimum(2 * kept.repeat(2)[: len(mel)] + np.arange(len(mel)) % 2, len(mel) - 1)
+        mel = mel[source] - 1.2 * age[:, None].astype(np.float32)
+    return mel
+
+
 def augment(item, noises, rng):
-    """Speed, vocal tract length, channel, room, noise, telephone band, level and masks, each mild or rare."""
+    """Speed, vocal tract length, channel, room, noise, codec, telephone band, level and masks, each mild or rare."""
     mel, phones = item.mel, item.phones
     speed = rng.uniform(0.93, 1.08)
     positions = np.arange(int(len(mel) / speed)) * speed
@@ -59,8 +87,12 @@ def augment(item, noises, rng):
     if noises and rng.random() < 0.3:
         mel = add_noise(mel, noises, rng)
     mel = mel + rng.uniform(-2.5, 1.5)
-    if rng.random() < 0.06:
-        mel[:, 58:] = LOG_FLOOR + rng.uniform(0, 3)  # above about 3.9 kHz
+    coded = rng.random() < 0.2
+    if coded:
+        mel = encode(mel, rng)
+    if rng.random() < (0.5 if coded else 0.04):
+        # Above 3.9 kHz, as telephones have it, or above what coders leave out at low rates.
+        mel[:, 58 if rng.random() < 0.6 else rng.integers(58, 76) :] = LOG_FLOOR + rng.uniform(0, 3)
     if rng.random() < 0.03:
         mel[:, :7] -= rng.uniform(2, 6)  # below about 300 Hz
     mel = np.maximum(mel, LOG_FLOOR).astype(np.float32)

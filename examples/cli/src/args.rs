@@ -66,7 +66,7 @@ Examples:
   linnet transcribe --realtime --chunk-ms 160 clip.wav > /dev/null
   linnet transcribe --grammar menu.jsgf --format json order.wav
 
-Files: WAV, FLAC, MP3 and Ogg Vorbis at 8 to 192 kHz with any number of channels, which are mixed to one.
+Files: WAV, FLAC, MP3, Ogg Vorbis, and Opus in Ogg or WebM, at 8 to 192 kHz with any number of channels, which are mixed to one.
 Exit code: 0 when all went well, 1 when a file could not be transcribed, 2 on a usage error.";
 
 #[cfg(feature = "capture")]

@@ -18,6 +18,20 @@ fn text_has_a_line_per_utterance() {
 }
 
 #[test]
+#[cfg(feature = "opus")]
+fn opus_is_read_from_files_and_pipes() {
+    let folder = clips()[0].parent().unwrap().join("formats");
+    for name in ["speech.opus", "speech.webm"] {
+        let path = folder.join(name);
+        let output = run(["transcribe".as_ref(), path.as_os_str()]);
+        assert_eq!(code(&output), 0, "{}", stderr(&output));
+        assert!(!stdout(&output).trim().is_empty(), "{name} has words in it");
+        let from_pipe = run_with_input(["transcribe", "-"], &std::fs::read(&path).unwrap());
+        assert_eq!(stdout(&from_pipe), stdout(&output), "{name}");
+    }
+}
+
+#[test]
 fn several_files_are_named() {
     let clips = clips();
     let (a, b) = (clips[0].display().to_string(), clips[1].display().to_string());
