@@ -1,5 +1,7 @@
-//! The endpointing network: from stacked log-mel frames through a rectified layer and a GRU (Cho et al. 2014,
-//! arXiv:1406.1078) to the probabilities of speech and of the end of an utterance. int8 weights.
+//! The endpointing network: from stacked log-mel frames, and how far each band is above the floor that it falls to between
+//! words (after Martin 2001, "Noise power spectral density estimation based on optimal smoothing and minimum statistics"),
+//! through a rectified layer and a GRU (Cho et al. 2014, arXiv:1406.1078) to the probabilities of speech and of the end of
+//! an utterance. int8 weights.
 
 use crate::{
     model::{
@@ -39,7 +41,9 @@ pub struct Scores {
 #[derive(Clone, Debug)]
 pub struct NetworkState {
     hidden: Vec<f32>,
-    /// Normalized frames; later the output of the input layer.
+    /// The lowest level of each band so far, risen since; infinite before the first step.
+    floors: Vec<f32>,
+    /// Normalized frames, and bands above their floors; later the output of the input layer.
     input: Vec<f32>,
     of_input: Vec<f32>,
     of_state: Vec<f32>,
@@ -50,6 +54,7 @@ impl NetworkState {
     /// Forgets the stream.
     pub fn reset(&mut self) {
         self.hidden.fill(0.0);
+        self.floors.fill(f32::INFINITY);
     }
 }
 
@@ -59,13 +64,13 @@ impl Network {
     /// # Errors
     /// When a weight is absent or of another size than the configuration asks for.
     pub fn load<W: WeightSource>(source: &W, config: &EndpointConfig, mel_bins: usize) -> Result<Self, W::Error> {
-        let EndpointConfig { stack, width, hidden } = *config;
+        let EndpointConfig { width, hidden, .. } = *config;
         Ok(Self {
             config: config.clone(),
             mel_bins,
             mean: tensor(source, "endpoint.mean", mel_bins)?,
             scale: tensor(source, "endpoint.scale", mel_bins)?,
-            input: dense(source, "endpoint.input", width, stack * mel_bins)?,
+            input: dense(source, "endpoint.input", width, config.inputs(mel_bins))?,
             gates_of_input: dense(source, "endpoint.gru.ih", 3 * hidden, width)?,
             gates_of_state: dense(source, "endpoint.gru.hh", 3 * hidden, hidden)?,
             output: dense(source, "endpoint.output", 2, hidden)?,
@@ -80,10 +85,11 @@ impl Network {
 
     /// A state at the start of a stream.
     pub fn new_state(&self) -> NetworkState {
-        let EndpointConfig { stack, width, hidden } = self.config;
-        let inputs = stack * self.mel_bins;
+        let EndpointConfig { width, hidden, .. } = self.config;
+        let inputs = self.config.inputs(self.mel_bins);
         NetworkState {
             hidden: vec![0.0; hidden],
+            floors: vec![f32::INFINITY; self.mel_bins],
             input: vec![0.0; inputs.max(width)],
             of_input: vec![0.0; 3 * hidden],
             of_state: vec![0.0; 3 * hidden],
@@ -96,14 +102,24 @@ impl Network {
     /// # Panics
     /// When `mel` has another length.
     pub fn step(&self, mel: &[f32], state: &mut NetworkState) -> Scores {
-        let EndpointConfig { stack, width, hidden } = self.config;
-        let inputs = stack * self.mel_bins;
-        assert_eq!(mel.len(), inputs, "a step of the endpointing network is {stack} log-mel frames");
-        let NetworkState { hidden: h, input, of_input, of_state, rows } = state;
-        let bands = mel.chunks_exact(self.mel_bins).zip(input.chunks_exact_mut(self.mel_bins));
-        for (frame, normalized) in bands {
+        let EndpointConfig { stack, width, hidden, floor_rise } = self.config;
+        let (bins, inputs) = (self.mel_bins, self.config.inputs(self.mel_bins));
+        assert_eq!(mel.len(), stack * bins, "a step of the endpointing network is {stack} log-mel frames");
+        let NetworkState { hidden: h, floors, input, of_input, of_state, rows } = state;
+        for (frame, normalized) in mel.chunks_exact(bins).zip(input.chunks_exact_mut(bins)) {
             for (((to, &x), mean), scale) in normalized.iter_mut().zip(frame).zip(&*self.mean).zip(&*self.scale) {
                 *to = (x - mean) * scale;
+            }
+        }
+        if floor_rise > 0.0 {
+            let above = &mut input[stack * bins..inputs];
+            above.fill(0.0);
+            for frame in mel.chunks_exact(bins) {
+                above.iter_mut().zip(frame).for_each(|(level, x)| *level += x / stack as f32);
+            }
+            for ((level, floor), scale) in above.iter_mut().zip(floors).zip(&*self.scale) {
+                *floor = level.min(*floor + floor_rise);
+                *level = (*level - *floor) * scale;
             }
         }
         rows.quantize(&input[..inputs], 1, inputs);

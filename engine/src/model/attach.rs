@@ -164,7 +164,7 @@ mod tests {
     };
 
     fn network() -> EndpointConfig {
-        EndpointConfig { stack: 4, width: 9, hidden: 7 }
+        EndpointConfig { stack: 4, width: 9, hidden: 7, floor_rise: 0.0 }
     }
 
     /// The file of a network with random weights, without the tensor `missing`.

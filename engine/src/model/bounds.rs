@@ -122,7 +122,8 @@ impl EndpointConfig {
     fn validate(&self) -> Result<(), ConfigError> {
         within("endpoint.stack", self.stack, 1..=64)?;
         within("endpoint.width", self.width, 1..=4096)?;
-        within("endpoint.hidden", self.hidden, 1..=4096)
+        within("endpoint.hidden", self.hidden, 1..=4096)?;
+        within("endpoint.floor_rise", self.floor_rise, 0.0..=10.0)
     }
 }
 
@@ -160,7 +161,7 @@ mod tests {
     #[test]
     fn numbers_out_of_bounds_are_named() {
         type Change = fn(&mut ModelConfig);
-        let endpoint = EndpointConfig { stack: 4, width: 9, hidden: 7 };
+        let endpoint = EndpointConfig { stack: 4, width: 9, hidden: 7, floor_rise: 0.1 };
         let speaker = SpeakerNetworkConfig {
             stack: 4,
             width: 9,
@@ -170,7 +171,7 @@ mod tests {
             switch: 1.0,
             merge: 0.8,
         };
-        let cases: [(&str, Change); 21] = [
+        let cases: [(&str, Change); 22] = [
             ("vocab_size", |c| c.vocab_size = 0),
             ("predictor.layers", |c| c.predictor.layers = 0),
             ("joiner.hidden", |c| c.joiner.hidden = usize::MAX),
@@ -190,6 +191,7 @@ mod tests {
             ("encoder.default_look_ahead", |c| c.encoder.default_look_ahead = 5),
             ("endpoint.stack", |c| c.endpoint.as_mut().unwrap().stack = 0),
             ("endpoint.hidden", |c| c.endpoint.as_mut().unwrap().hidden = 5000),
+            ("endpoint.floor_rise", |c| c.endpoint.as_mut().unwrap().floor_rise = f32::NAN),
             ("speaker.width", |c| c.speaker.as_mut().unwrap().width = 0),
             ("speaker.threshold", |c| c.speaker.as_mut().unwrap().threshold = f32::NAN),
         ];

@@ -110,6 +110,17 @@ pub struct EndpointConfig {
     pub width: usize,
     /// Units of the GRU.
     pub hidden: usize,
+    /// How much the floor under a band rises in a step, natural logarithm: the network then also hears how far each band
+    /// is above its floor. Zero, as in files without it, for a network that does not.
+    #[serde(default)]
+    pub floor_rise: f32,
+}
+
+impl EndpointConfig {
+    /// Values that a step gives the first layer, for log-mel frames of so many bands.
+    pub fn inputs(&self, mel_bins: usize) -> usize {
+        (self.stack + usize::from(self.floor_rise > 0.0)) * mel_bins
+    }
 }
 
 /// Shape of the speaker network.

@@ -82,7 +82,7 @@ pub(super) fn endpointing(config: &EndpointConfig, mel_bins: usize) -> Vec<Entry
     vec![
         plain("endpoint.mean".into(), &[mel_bins]),
         plain("endpoint.scale".into(), &[mel_bins]),
-        linear("endpoint.input", width, config.stack * mel_bins),
+        linear("endpoint.input", width, config.inputs(mel_bins)),
         gates("ih", width),
         gates("hh", hidden),
         linear("endpoint.output", 2, hidden),
@@ -264,7 +264,8 @@ mod tests {
     #[test]
     fn an_endpointing_network_adds_its_tensors_at_the_end() {
         let without = tiny_config();
-        let with = ModelConfig { endpoint: Some(EndpointConfig { stack: 4, width: 9, hidden: 7 }), ..without.clone() };
+        let network = EndpointConfig { stack: 4, width: 9, hidden: 7, floor_rise: 0.0 };
+        let with = ModelConfig { endpoint: Some(network.clone()), ..without.clone() };
         let (before, after) = (entries(&without), entries(&with));
         assert_eq!(after[..before.len()], before);
         let added: Vec<_> = after[before.len()..].iter().flat_map(sources).collect();
@@ -272,6 +273,8 @@ mod tests {
         assert!(added.iter().all(|source| source.name.starts_with("endpoint.")));
         let input = added.iter().find(|source| source.name == "endpoint.input.weight").unwrap();
         assert_eq!(input.shape, [9, 4 * 20]);
+        let input = &endpointing(&EndpointConfig { floor_rise: 0.1, ..network }, 20)[2];
+        assert_eq!(sources(input)[0].shape, [9, 5 * 20], "floors are heard too");
     }
 
     #[test]

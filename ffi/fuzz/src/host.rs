@@ -56,7 +56,7 @@ pub fn model() -> &'static [u8] {
             predictor: PredictorConfig { hidden: 8, layers: 1 },
             joiner: JoinerConfig { hidden: 8, activation: Activation::Relu },
             vocab_size: pieces.len(),
-            endpoint: Some(EndpointConfig { stack: 4, width: 6, hidden: 5 }),
+            endpoint: Some(EndpointConfig { stack: 4, width: 6, hidden: 5, floor_rise: 0.1 }),
             speaker: Some(SpeakerNetworkConfig {
                 stack: 4,
                 width: 4,

@@ -24,7 +24,7 @@ class Linnet:
 
     def __call__(self, samples):
         with torch.no_grad():
-            logits, _ = self.network(log_mel(torch.from_numpy(samples))[None])
+            logits = self.network(log_mel(torch.from_numpy(samples))[None])
         both = torch.sigmoid(logits[0]).numpy()
         return both[:, 0], both[:, 1]
 

@@ -21,7 +21,7 @@ def main():
             tensor.mul_(2.5 if "weight" in name else 1).add_(0.1 * torch.randn_like(tensor) if tensor.dim() == 1 else 0)
         mel = -10 + 3 * torch.randn(1, 120, MEL_BANDS)
         mel[:, 40:80] -= 5
-        logits, _ = network(mel)
+        logits = network(mel)
     tensors = {name: tensor.detach().contiguous() for name, tensor in network.tensors().items()}
     tensors["log_mel"] = mel[0].contiguous()
     tensors["probabilities"] = torch.sigmoid(logits[0]).contiguous()

@@ -24,33 +24,43 @@ FEATURES = {
 """The front end as the engine describes it. A network fits models with the same one."""
 
 
+def floors(level, rise):
+    """The floor under each band, (batch, steps, bands): the lowest level so far, which rises by so much a step (after
+    Martin 2001, "Noise power spectral density estimation based on optimal smoothing and minimum statistics")."""
+    climb = rise * torch.arange(level.shape[1], dtype=level.dtype)[None, :, None]
+    return (level - climb).cummin(1).values + climb
+
+
 class Endpointer(nn.Module):
     """Log-mel frames -> P(speech) and P(end of turn), once per `stack` frames.
 
-    Each band is normalised with learned mean and scale; the stacked frames go through a rectified linear layer into a
-    GRU (Cho et al., 2014, with the reset gate behind the recurrent product, as cuDNN has it) and from there into two
-    logits.
+    Each band is normalised with learned mean and scale; the stacked frames, and how far the mean of each band is above
+    its floor, go through a rectified linear layer into a GRU (Cho et al., 2014, with the reset gate behind the recurrent
+    product, as cuDNN has it) and from there into two logits.
     """
 
-    def __init__(self, stack=4, width=64, hidden=64):
+    def __init__(self, stack=4, width=64, hidden=64, floor_rise=0.05):
         super().__init__()
-        self.stack, self.width, self.hidden = stack, width, hidden
+        self.stack, self.width, self.hidden, self.floor_rise = stack, width, hidden, floor_rise
         self.mean = nn.Parameter(torch.full((MEL_BANDS,), -10.0))
         self.scale = nn.Parameter(torch.full((MEL_BANDS,), 0.3))
-        self.input = nn.Linear(stack * MEL_BANDS, width)
+        self.input = nn.Linear((stack + (floor_rise > 0)) * MEL_BANDS, width)
         self.gru = nn.GRU(width, hidden, batch_first=True)
         self.output = nn.Linear(hidden, 2)
 
-    def forward(self, mel, state=None):
-        """(batch, frames, 80) -> ((batch, frames // stack, 2) logits, state)."""
+    def forward(self, mel):
+        """(batch, frames, 80) -> (batch, frames // stack, 2) logits."""
         steps = mel.shape[1] // self.stack
-        mel = (mel[:, : steps * self.stack] - self.mean) * self.scale
-        x = torch.relu(self.input(mel.reshape(len(mel), steps, self.stack * MEL_BANDS)))
-        x, state = self.gru(x, state)
-        return self.output(x), state
+        mel = mel[:, : steps * self.stack].reshape(len(mel), steps, self.stack, MEL_BANDS)
+        x = ((mel - self.mean) * self.scale).flatten(2)
+        if self.floor_rise:
+            level = mel.mean(2)
+            x = torch.cat([x, (level - floors(level, self.floor_rise)) * self.scale], 2)
+        x, _ = self.gru(torch.relu(self.input(x)))
+        return self.output(x)
 
     def config(self):
-        return {"stack": self.stack, "width": self.width, "hidden": self.hidden}
+        return {"stack": self.stack, "width": self.width, "hidden": self.hidden, "floor_rise": self.floor_rise}
 
     def tensors(self):
         """The weights under the names of the model file."""
@@ -71,10 +81,14 @@ class Endpointer(nn.Module):
         return {"format": "linnet-endpoint", "config": json.dumps({**self.config(), "features": FEATURES})}
 
     @torch.no_grad()
-    def widened(self, hidden):
-        """The same function with so many units in the GRU: new ones hear all and are not heard by anybody yet."""
-        wide, old = Endpointer(self.stack, self.width, hidden), self.hidden
-        wide.load_state_dict({**wide.state_dict(), **{k: v for k, v in self.state_dict().items() if "gru" not in k and k != "output.weight"}})
+    def widened(self, hidden, floor_rise):
+        """The same function with so many units in the GRU, and floors: new units hear all and are not heard by anybody
+        yet, and floors are not heard yet."""
+        wide, old = Endpointer(self.stack, self.width, hidden, floor_rise), self.hidden
+        same = ("mean", "scale", "input.bias", "output.bias")
+        wide.load_state_dict({**wide.state_dict(), **{k: v for k, v in self.state_dict().items() if k in same}})
+        wide.input.weight.zero_()
+        wide.input.weight[:, : self.input.in_features] = self.input.weight
         wide.output.weight.zero_()
         wide.output.weight[:, :old] = self.output.weight
         for (_, to), (_, weight) in zip(wide.gru.named_parameters(), self.gru.named_parameters()):
@@ -85,12 +99,12 @@ class Endpointer(nn.Module):
 
     @classmethod
     def load(cls, path):
-        """The network of a file that `train.py` wrote."""
+        """The network of a file that `train_endpoint.py` wrote."""
         from safetensors import safe_open
 
         with safe_open(path, "pt") as file:
             config = json.loads(file.metadata()["config"])
-            network = cls(config["stack"], config["width"], config["hidden"])
+            network = cls(config["stack"], config["width"], config["hidden"], config.get("floor_rise", 0))
             with torch.no_grad():
                 for name, parameter in network.tensors().items():
                     parameter.copy_(file.get_tensor(name))

@@ -54,7 +54,7 @@ def evaluate(network, batches):
     with torch.no_grad():
         for mel, speech, end in batches:
             speech, ended, weight = targets(speech, end, network.stack)
-            logits, _ = network(mel)
+            logits = network(mel)
             total += [loss.item() for loss in losses(logits, speech, ended, weight)]
             speech_scores.append(logits[..., 0].flatten())
             speech_labels.append((speech > 0.5).flatten())
@@ -78,6 +78,7 @@ def main():
     parser.add_argument("--stack", type=int, default=4)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--hidden", type=int, default=64)
+    parser.add_argument("--floor-rise", type=float, default=0.05, help="nats a step that the floor of a band rises")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--init", help="start from the weights of this file")
     args = parser.parse_args()
@@ -87,9 +88,11 @@ def main():
     held = Scenes(args.data, alignments, held_out=True, seed=99)
     held = [held.batch(16) for _ in range(6)]
     scenes = Scenes(args.data, alignments, seed=args.seed)
-    network = Endpointer.load(args.init).train() if args.init else Endpointer(args.stack, args.width, args.hidden)
-    if args.init and args.hidden > network.hidden:
-        network = network.widened(args.hidden)
+    network = Endpointer.load(args.init).train() if args.init else Endpointer(
+        args.stack, args.width, args.hidden, args.floor_rise
+    )
+    if args.init and (args.hidden > network.hidden or args.floor_rise and not network.floor_rise):
+        network = network.widened(max(args.hidden, network.hidden), args.floor_rise)
     print(f"{sum(p.numel() for p in network.parameters()):,} weights", flush=True)
     optimizer = torch.optim.AdamW(network.parameters(), args.lr, betas=(0.9, 0.98), weight_decay=1e-3)
     began, mean = time.time(), np.zeros(2)
@@ -103,7 +106,7 @@ def main():
             group["lr"] = rate
         mel, speech, end = scenes.batch(args.batch, args.fresh)
         speech, ended, weight = targets(speech, end, network.stack)
-        logits, _ = network(mel)
+        logits = network(mel)
         parts = losses(logits, speech, ended, weight)
         optimizer.zero_grad()
         (parts[0] + 0.5 * parts[1]).backward()
