@@ -102,6 +102,17 @@ fn silence_costs_no_encoder_work_and_makes_no_events() {
     assert!(stream.metrics().frames > 60 && stream.metrics().gated.is_zero(), "without a gate all is encoded");
 }
 
+#[test]
+fn a_microphone_that_is_unmuted_has_said_nothing() {
+    for level in [1e-3, 1e-2] {
+        let unmuted = [vec![0.0; 6 * RATE], noise(20, level, 5)].concat();
+        let (told, stream) = recognize(config(true), &unmuted);
+        assert!(told.finals.is_empty(), "{}", told.text());
+        // What comes up may be looked at for a second or two.
+        assert!(stream.metrics().frames <= 40, "{} encoder frames at {level}", stream.metrics().frames);
+    }
+}
+
 /// Word errors with and without the gate, and words said, over clips that are each followed by two seconds of silence.
 fn errors_with_and_without_gate(clips: &[(Vec<f32>, String)]) -> (usize, usize, usize) {
     let errors = |gate| {

@@ -1,8 +1,8 @@
 //! Events on their way from the recognizer's thread to the host.
 //!
-//! Finals and whatever else must not be lost wait in a queue, the newest interim in a place of its own. Storage is
-//! swapped under the lock and never copied or freed there, so that neither side keeps the other waiting; it goes round,
-//! so that a host that keeps up makes nobody allocate.
+//! Finals, interims that take words back, and whatever else must not be lost wait in a queue, the newest other interim in a
+//! place of its own. Storage is swapped under the lock and never copied or freed there, so that neither side keeps the other
+//! waiting; it goes round, so that a host that keeps up makes nobody allocate.
 
 use std::{
     collections::VecDeque,
@@ -41,13 +41,29 @@ struct Entry {
 
 enum Queued {
     Final(Hypothesis),
-    SpeechStarted { at: Duration },
-    UtteranceEnd { last_word_end: Duration },
-    Gap { at: Duration, length: Duration },
+    /// An interim without words, which has its place before what comes after it.
+    Withdrawn(Hypothesis),
+    SpeechStarted {
+        at: Duration,
+    },
+    UtteranceEnd {
+        last_word_end: Duration,
+    },
+    Gap {
+        at: Duration,
+        length: Duration,
+    },
     State(State),
-    Trouble { error: SourceError, retry_in: Duration },
-    DeadMicrophone { since: Duration },
-    MicrophoneAlive { at: Duration },
+    Trouble {
+        error: SourceError,
+        retry_in: Duration,
+    },
+    DeadMicrophone {
+        since: Duration,
+    },
+    MicrophoneAlive {
+        at: Duration,
+    },
     Notice(Notice),
 }
 
@@ -103,6 +119,7 @@ impl Mailbox {
     /// Puts an event of the stream in. `scratch` is storage for an interim, swapped with the older one.
     pub(super) fn put_heard(&self, event: Event<'_>, stamp: Stamp, scratch: &mut Hypothesis) {
         let what = match event {
+            Event::Interim(hypothesis) if hypothesis.words().is_empty() => Queued::Withdrawn(self.store(hypothesis)),
             Event::Interim(hypothesis) => {
                 scratch.clone_from(hypothesis);
                 let mut inner = self.lock();
@@ -112,16 +129,18 @@ impl Mailbox {
                 self.news.notify_one();
                 return;
             }
-            Event::Final(hypothesis) => {
-                let mut storage = self.lock().spare.pop().unwrap_or_default();
-                storage.clone_from(hypothesis);
-                Queued::Final(storage)
-            }
+            Event::Final(hypothesis) => Queued::Final(self.store(hypothesis)),
             Event::SpeechStarted { at } => Queued::SpeechStarted { at },
             Event::UtteranceEnd { last_word_end } => Queued::UtteranceEnd { last_word_end },
             Event::Gap { at, length } => Queued::Gap { at, length },
         };
         self.put(what, stamp);
+    }
+
+    fn store(&self, hypothesis: &Hypothesis) -> Hypothesis {
+        let mut storage = self.lock().spare.pop().unwrap_or_default();
+        storage.clone_from(hypothesis);
+        storage
     }
 
     pub(super) fn put_state(&self, state: State, stamp: Stamp) {
@@ -146,8 +165,8 @@ impl Mailbox {
 
     fn put(&self, what: Queued, stamp: Stamp) {
         let mut inner = self.lock();
-        if matches!(what, Queued::Final(_)) {
-            // What the interim said is in the final.
+        if matches!(what, Queued::Final(_) | Queued::Withdrawn(_)) {
+            // What the interim said is in the final, or taken back.
             inner.interim_stamp = None;
         }
         let mut replaced = None;
@@ -202,6 +221,13 @@ impl Mailbox {
 }
 
 impl Inner {
+    fn lend(&mut self, hypothesis: Hypothesis, lent: &mut Lent) {
+        let old = mem::replace(&mut lent.hypothesis, hypothesis);
+        if self.spare.len() < SPARE {
+            self.spare.push(old);
+        }
+    }
+
     fn next(&mut self, lent: &mut Lent) -> Option<(Taken, Stamp)> {
         let Some(Entry { what, stamp }) = self.queue.pop_front() else {
             let stamp = self.interim_stamp.take()?;
@@ -210,11 +236,12 @@ impl Inner {
         };
         let taken = match what {
             Queued::Final(hypothesis) => {
-                let old = mem::replace(&mut lent.hypothesis, hypothesis);
-                if self.spare.len() < SPARE {
-                    self.spare.push(old);
-                }
+                self.lend(hypothesis, lent);
                 Taken::Final
+            }
+            Queued::Withdrawn(hypothesis) => {
+                self.lend(hypothesis, lent);
+                Taken::Interim
             }
             Queued::Trouble { error, retry_in } => {
                 lent.error = Some(error);

@@ -8,7 +8,8 @@ use crate::transcript::{
     format::{FormatConfig, Formatter},
 };
 
-/// Events that wait for the host: all finals in order, and the newest interim.
+/// Events that wait for the host: all finals, and interims that take back what was told, in order, and the newest other
+/// interim.
 pub(super) struct Outbox {
     queue: VecDeque<Queued>,
     interim: Hypothesis,
@@ -32,6 +33,8 @@ pub(super) struct Outbox {
 enum Queued {
     SpeechStarted(Duration),
     Final(Hypothesis),
+    /// An interim without words, which has its place before what comes after it.
+    Withdrawn(Hypothesis),
     UtteranceEnd(Duration),
     Gap(Duration, Duration),
 }
@@ -142,13 +145,27 @@ impl Outbox {
             return;
         }
         self.sequence += 1;
-        self.interim.clear();
-        self.interim.sequence = self.sequence;
-        if let (Some(formatter), Some(mut written)) = (&mut self.formatter, self.interim.written.take()) {
-            written.clone_from(formatter.interim(&self.interim));
-            self.interim.written = Some(written);
+        let mut hypothesis = self.spare.pop().unwrap_or_else(Hypothesis::roomy);
+        hypothesis.clone_from(&self.interim);
+        hypothesis.clear();
+        hypothesis.sequence = self.sequence;
+        if let (Some(formatter), Some(written)) = (&mut self.formatter, &mut hypothesis.written) {
+            let mut text = std::mem::take(written);
+            hypothesis.written = None;
+            text.clone_from(formatter.interim(&hypothesis));
+            hypothesis.written = Some(text);
         }
-        self.interim_waits = true;
+        self.queue.push_back(Queued::Withdrawn(hypothesis));
+        self.interim_waits = false;
+    }
+
+    /// What the host holds of this event; the storage of the last one is kept for another.
+    fn lend(&mut self, hypothesis: Hypothesis) -> &Hypothesis {
+        let old = std::mem::replace(&mut self.lent, hypothesis);
+        if self.spare.len() < SPARE {
+            self.spare.push(old);
+        }
+        &self.lent
     }
 
     pub(super) fn poll(&mut self) -> Option<Event<'_>> {
@@ -156,13 +173,8 @@ impl Outbox {
             Some(Queued::SpeechStarted(at)) => Some(Event::SpeechStarted { at }),
             Some(Queued::UtteranceEnd(last_word_end)) => Some(Event::UtteranceEnd { last_word_end }),
             Some(Queued::Gap(at, length)) => Some(Event::Gap { at, length }),
-            Some(Queued::Final(hypothesis)) => {
-                let old = std::mem::replace(&mut self.lent, hypothesis);
-                if self.spare.len() < SPARE {
-                    self.spare.push(old);
-                }
-                Some(Event::Final(&self.lent))
-            }
+            Some(Queued::Final(hypothesis)) => Some(Event::Final(self.lend(hypothesis))),
+            Some(Queued::Withdrawn(hypothesis)) => Some(Event::Interim(self.lend(hypothesis))),
             None if self.interim_waits => {
                 self.interim_waits = false;
                 Some(Event::Interim(&self.interim))
@@ -199,5 +211,11 @@ mod tests {
             outbox.withdraw();
         }
         assert_eq!(told, [("two".into(), 1, 1), (String::new(), 0, 2)]);
+        // What comes later is told later.
+        outbox.interim_of(&assembler, true, Duration::ZERO);
+        outbox.withdraw();
+        outbox.gap(Duration::from_secs(1), Duration::from_secs(2));
+        assert!(matches!(outbox.poll(), Some(Event::Interim(hypothesis)) if hypothesis.words().is_empty()));
+        assert!(matches!(outbox.poll(), Some(Event::Gap { .. })) && outbox.poll().is_none());
     }
 }
