@@ -21,7 +21,8 @@ const SPEECH_WEIGHT: f32 = 0.5;
 const BELIEVED: f32 = 0.7;
 
 /// Whether words are more likely those of noise than said: `speech` is the probability that somebody spoke where they
-/// were heard, `right` that any of them is right.
+/// were heard, `right` that the surest of them is right. (That any of them is would grow with their number, and noise makes
+/// long texts of unsure words.)
 fn are_noise(speech: f32, right: f32) -> bool {
     let log_odds = |p: f32| (p.max(1e-3) / (1.0 - p).max(1e-3)).ln();
     log_odds(right) + SPEECH_WEIGHT * log_odds(speech) < BELIEVED
@@ -179,9 +180,8 @@ impl Stream {
         };
         let since_base = |time: Duration| time.saturating_sub(self.timeline.base);
         let (start, end) = (since_base(first.start).saturating_sub(BEFORE_WORDS), since_base(last.end) + BEHIND_WORDS);
-        let wrong: f32 = words.iter().map(|word| 1.0 - word.confidence).product();
-        !ending.is_accepted()
-            && endpointer.speech_within(start, end).is_some_and(|speech| are_noise(speech, 1.0 - wrong))
+        let right = words.iter().map(|word| word.confidence).fold(0.0, f32::max);
+        !ending.is_accepted() && endpointer.speech_within(start, end).is_some_and(|speech| are_noise(speech, right))
     }
 
     /// Makes the words so far the final of an utterance and begins the next one. Words of noise are dropped.
