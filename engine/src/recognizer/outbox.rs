@@ -29,7 +29,6 @@ pub(super) struct Outbox {
     spare: Vec<Hypothesis>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "a box would allocate for every final, and the queue is short")]
 enum Queued {
     SpeechStarted(Duration),
     Final(Hypothesis),
