@@ -85,7 +85,7 @@ impl Shared {
     }
 }
 
-/// Counts the room of a ring as long as an end of it is there: a device of eight channels has 300 times the room of a
+/// Counts the room of a ring as long as an end of it is there: a device of eight channels has 48 times the room of a
 /// telephone's, and what one left must not hide what grows.
 struct RingBytes {
     bytes: u64,
