@@ -53,14 +53,19 @@ pub fn clips() -> Vec<String> {
     table.lines().skip(1).map(|line| line.split('\t').next().unwrap().to_owned()).collect()
 }
 
-/// A 16 kHz mono clip as 16-bit samples.
-pub fn clip(name: &str) -> Vec<i16> {
+/// A 16 kHz mono clip as it is decoded.
+pub fn decoded(name: &str) -> Vec<f32> {
     let mut file = AudioFile::open(clip_path(name)).unwrap();
     let mut samples = Vec::new();
     while let Some(block) = file.next_block().unwrap() {
-        samples.extend(block.iter().map(|x| (x * 32_768.0).clamp(-32_768.0, 32_767.0) as i16));
+        samples.extend_from_slice(block);
     }
     samples
+}
+
+/// A 16 kHz mono clip as 16-bit samples.
+pub fn clip(name: &str) -> Vec<i16> {
+    decoded(name).iter().map(|x| (x * 32_768.0).clamp(-32_768.0, 32_767.0) as i16).collect()
 }
 
 /// Samples as bytes of linear16.
@@ -109,6 +114,12 @@ pub fn alike(one: &str, other: &str) -> bool {
 pub fn transcribed(samples: &[i16], format: AudioFormat) -> String {
     let floats: Vec<f32> = samples.iter().map(|&x| f32::from(x) / 32_768.0).collect();
     engine().transcribe(&floats, format).unwrap().text().to_owned()
+}
+
+/// What the engine makes of a whole clip, of the samples that a server decodes: rounded to 16 bits they may be other words.
+pub fn transcribed_clip(name: &str) -> String {
+    let format = AudioFormat { rate_hz: 16_000, channels: 1 };
+    engine().transcribe(&decoded(name), format).unwrap().text().to_owned()
 }
 
 /// A server that runs until it is told to stop.

@@ -280,12 +280,9 @@ async fn a_token_has_its_own_limits() {
 #[tokio::test]
 async fn the_canary_sings() {
     use linnet_server::canary::Canary;
-    // One of which the model is sure: of others the cuts of the audio change more.
-    let name = "1272-128104-0001.ogg";
+    let name = &clips()[0];
     let audio = std::fs::read(super::common::clip_path(name)).unwrap().into();
-    let samples = clip(name);
-    let format = linnet::AudioFormat { rate_hz: 16_000, channels: 1 };
-    let text = super::common::transcribed(&samples, format);
+    let text = super::common::transcribed_clip(name);
     let every = Duration::from_millis(100);
     let config = Config { canary: Some(Canary { audio, text, every }), max_streams: Some(1), ..Config::default() };
     let server = TestServer::start(config).await;
