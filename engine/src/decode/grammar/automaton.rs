@@ -3,11 +3,11 @@
 //! Its nodes are the states of the network in which a word may begin, and the places within words between which tokens
 //! lead. It is not made deterministic: a text stands at a set of [`Place`]s.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::{
     GrammarError,
-    network::{Network, StateId},
+    network::{Following, Network, StateId},
 };
 use crate::decode::spelling::{PieceTrie, Speller, WORD_MARK};
 use crate::model::tokens::Tokens;
@@ -20,7 +20,7 @@ pub(in crate::decode) struct Place {
 }
 
 /// Most places of one text; the best stay.
-const MAX_PLACES: usize = 256;
+const MAX_PLACES: usize = 4096;
 
 /// Logarithmic weight of each token of `<GARBAGE>`: worse than a word of the menu that fits, better than one that does
 /// not.
@@ -87,6 +87,9 @@ pub(super) struct Trace {
     pub(super) word: Option<u32>,
 }
 
+/// Most arcs.
+const MAX_ARCS: usize = 2_000_000;
+
 /// The ways through a word: from each byte to others by one token.
 type WordPaths = Vec<(usize, u32, usize)>;
 
@@ -107,14 +110,15 @@ impl Automaton {
             garbage_after: Vec::new(),
             garbage: garbage.collect(),
         };
+        let following = network.following()?;
         let mut arcs_of: Vec<Vec<Arc>> = vec![Vec::new(); network.states.len()];
-        let entries = automaton.add_words(&network, speller, &mut arcs_of)?;
-        let starts = std::iter::once(0).chain(network.edges.iter().map(|edge| edge.to));
-        let garbage_states = (0..network.states.len() as StateId).filter(|&id| network.states[id as usize].garbage);
-        let mut done = vec![false; network.states.len()];
-        for state in starts.chain(garbage_states).collect::<Vec<_>>() {
-            if !std::mem::replace(&mut done[state as usize], true) {
-                automaton.add_state(state, &network, &entries, &mut arcs_of);
+        let entries = automaton.add_words(&network, &following, speller, &mut arcs_of)?;
+        let mut arcs: usize = arcs_of.iter().map(Vec::len).sum();
+        for (&state, following) in &following {
+            automaton.add_state(state, following, &network, &entries, &mut arcs_of);
+            arcs += arcs_of[state as usize].len();
+            if arcs > MAX_ARCS {
+                return Err(GrammarError::TooDense { steps: MAX_ARCS });
             }
         }
         for (node, mut arcs) in automaton.nodes.iter_mut().zip(arcs_of) {
@@ -133,6 +137,7 @@ impl Automaton {
     fn add_words(
         &mut self,
         network: &Network,
+        following: &BTreeMap<StateId, Following>,
         speller: &Speller,
         arcs_of: &mut Vec<Vec<Arc>>,
     ) -> Result<Vec<Vec<Arc>>, GrammarError> {
@@ -146,17 +151,19 @@ impl Automaton {
                 spelled.insert(&edge.word, (bytes, paths));
             }
             let (bytes, paths) = &spelled[edge.word.as_str()];
+            let letters_before = letters_before(bytes);
+            let letters = |from: usize, to: usize| letters_before[to] - letters_before[from];
             let mut node_at: HashMap<usize, u32> = HashMap::from([(bytes.len(), edge.to)]);
             let mut entry = Vec::new();
-            let end = network.end(edge.to);
+            let end = following[&edge.to].end;
             for &(from, token, to) in paths {
                 let target = *node_at.entry(to).or_insert_with(|| {
-                    let end = end.map(|(weight, rule)| (weight + UNHEARD * letters(&bytes[to..]), rule));
+                    let end = end.map(|(weight, rule)| (weight + UNHEARD * letters(to, bytes.len()), rule));
                     self.nodes.push(Node { end, ..Node::default() });
                     arcs_of.push(Vec::new());
                     self.nodes.len() as u32 - 1
                 });
-                let arc = Arc { token, target, weight: 0.0, letters: letters(&bytes[from..to]), word };
+                let arc = Arc { token, target, weight: 0.0, letters: letters(from, to), word };
                 match from {
                     0 => entry.push(arc),
                     _ => arcs_of[node_at[&from] as usize].push(arc),
@@ -169,12 +176,19 @@ impl Automaton {
     }
 
     /// Adds what may follow a state.
-    fn add_state(&mut self, id: StateId, network: &Network, entries: &[Vec<Arc>], arcs_of: &mut [Vec<Arc>]) {
+    fn add_state(
+        &mut self,
+        id: StateId,
+        following: &Following,
+        network: &Network,
+        entries: &[Vec<Arc>],
+        arcs_of: &mut [Vec<Arc>],
+    ) {
         let node = &mut self.nodes[id as usize];
-        node.end = network.end(id);
+        node.end = following.end;
         node.in_garbage = network.states[id as usize].garbage;
         node.first_garbage = self.garbage_after.len() as u32;
-        for (reached, weight) in network.closure(id) {
+        for &(reached, weight) in &following.states {
             let state = &network.states[reached as usize];
             if state.garbage {
                 self.garbage_after.push((reached, weight));
@@ -185,6 +199,12 @@ impl Automaton {
                 arcs_of[id as usize].extend(entry.map(|arc| Arc { weight: arc.weight + weight, ..*arc }));
             }
         }
+    }
+
+    /// Arcs of all nodes.
+    #[cfg(test)]
+    pub(super) fn size(&self) -> usize {
+        self.arcs.len()
     }
 
     pub(super) fn start(&self, places: &mut Vec<Place>) {
@@ -280,11 +300,16 @@ impl Automaton {
     }
 }
 
-/// Characters of a part of a spelled word, without its marks.
-fn letters(spelled: &[u8]) -> f32 {
-    let starts = spelled.iter().filter(|&&byte| byte & 0xC0 != 0x80).count();
-    let marks = spelled.windows(WORD_MARK.len()).filter(|bytes| *bytes == WORD_MARK).count();
-    (starts - marks) as f32
+/// Letters before each byte of a spelled word, and in all of it: characters that are not marks.
+fn letters_before(spelled: &[u8]) -> Vec<f32> {
+    let mut letters = 0.0;
+    let counted = spelled.iter().enumerate().map(|(at, &byte)| {
+        if byte & 0xC0 != 0x80 && !spelled[at..].starts_with(WORD_MARK) {
+            letters += 1.0;
+        }
+        letters
+    });
+    std::iter::once(0.0).chain(counted).collect()
 }
 
 /// The tokens that lead through a spelled word, ordered by where they begin; those that lead nowhere are left out.

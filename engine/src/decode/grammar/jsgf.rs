@@ -57,6 +57,9 @@ enum Lexeme {
 /// Deepest nesting of groups.
 const MAX_DEPTH: usize = 64;
 
+/// Most operators and tags after one word, rule or group.
+const MAX_MARKS: usize = 4;
+
 /// Reads a grammar.
 ///
 /// # Errors
@@ -273,7 +276,7 @@ impl Reader {
             Some(Lexeme::Tag(_)) => return Err(self.error(line, "a tag stands after what it names")),
             Some(Lexeme::Sign(_)) | None => return Ok(None),
         };
-        loop {
+        for _ in 0..=MAX_MARKS {
             if self.take_sign('+') {
                 part = Expansion::Repeated(Box::new(part));
             } else if self.take_sign('*') {
@@ -292,6 +295,7 @@ impl Reader {
                 return Ok(Some(part));
             }
         }
+        Err(self.error(line, "one word, rule or group has more than four operators and tags; use parentheses"))
     }
 }
 

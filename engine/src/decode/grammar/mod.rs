@@ -67,6 +67,15 @@ pub enum GrammarError {
         /// The limit.
         states: usize,
     },
+    /// Too many words can follow too many others.
+    #[error(
+        "there are more than {steps} ways on from the places of the grammar; split it by dialogue step, or write long rows \
+         of optional parts and large repeated lists otherwise"
+    )]
+    TooDense {
+        /// The limit.
+        steps: usize,
+    },
     /// The model can't write a word.
     #[error("the word {word:?} of the grammar can't be recognized: {reason}")]
     Word {
