@@ -2,12 +2,14 @@
 
 import itertools
 import unittest
+from dataclasses import replace
 from types import SimpleNamespace
 from unittest import mock
 
 import torch
 
 import fused
+from grow import grow
 from loss import banded_transducer_loss
 from model import Config, Transducer, export_state
 
@@ -59,6 +61,26 @@ class EncoderTest(unittest.TestCase):
         torch.testing.assert_close(
             plain.encoder(features, length, 3)[0], model.encoder(features, length, 3)[0], atol=1e-3, rtol=1e-3
         )
+
+    @torch.no_grad()
+    def test_a_deeper_model_starts_close_to_the_shallower(self):
+        model = small_model()
+        state = model.state_dict()
+        for name, tensor in state.items():
+            if "norm_out" in name:
+                tensor.add_(0.1 * torch.randn(tensor.shape))
+        model.load_state_dict(state)
+        deeper = Transducer(replace(model.config, n_layers=4)).eval()
+        deeper.load_state_dict(grow(state, 2, {0, 1}))
+        features, length = torch.randn(1, 200, 80) * 3 - 8, torch.tensor([200])
+        before, after = (m.encoder(features, length, 3)[0] for m in (model, deeper))
+        self.assertLess((after - before).norm(), 0.1 * before.norm())
+        copied = Transducer(deeper.config).eval()  # layers merely repeated are far off
+        copied.load_state_dict(grow(state, 2, set()) | {
+            f"encoder.layers.{to}.{name}": tensor
+            for to, of in ((1, 0), (2, 1), (3, 1)) for name, tensor in model.encoder.layers[of].state_dict().items()
+        })
+        self.assertGreater((copied.encoder(features, length, 3)[0] - before).norm(), 0.3 * before.norm())
 
 
 @unittest.skipUnless(fused.AVAILABLE, "the fused kernels could not be built here")

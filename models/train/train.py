@@ -141,7 +141,9 @@ class Trainer:
         self.run = Path(args.run)
         self.run.mkdir(parents=True, exist_ok=True)
         self.tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(Path(args.data) / "tokens.model"))
-        self.config = Config(vocab_size=self.tokenizer.vocab_size(), dropout=args.dropout)
+        state = self.initial_state()
+        dimensions = {"vocab_size": self.tokenizer.vocab_size()} | (state or {}).get("config", {})
+        self.config = Config(**dimensions | {"dropout": args.dropout})
         self.model = Transducer(self.config)
         self.average = Average(self.model, args.average)
         self.evaluated = Transducer(self.config).eval()
@@ -149,24 +151,34 @@ class Trainer:
         self.step, self.hours, self.dev_rates = 0, 0.0, {}
         self.end = datetime.fromisoformat(args.end).replace(tzinfo=timezone.utc).timestamp()
         self.begin = time.time()
-        if (self.run / "resume.pt").exists() and not args.fresh:
-            self.resume(torch.load(self.run / "resume.pt", weights_only=False))
-        elif args.init:
-            self.start_from(torch.load(args.init, weights_only=False))
+        if state and "optimizer" in state:
+            self.resume(state)
+        elif state:
+            self.start_from(state)
         self.dev = DevSets(args.data, args.dev_limit)
         self.workers.broadcast(self.model)
         self.stop = False
         signal.signal(signal.SIGTERM, self.on_signal)
         signal.signal(signal.SIGINT, self.on_signal)
 
+    def initial_state(self):
+        """What an earlier run left, or the weights to start from, or nothing."""
+        left = self.run / "resume.pt"
+        path = left if left.exists() and not self.args.fresh else self.args.init
+        state = torch.load(path, weights_only=False) if path else None
+        if state and path != left:
+            state.pop("optimizer", None)
+        return state
+
     def on_signal(self, *_):
         self.stop = True
 
     def start_from(self, state):
-        """Weights only: a new schedule begins."""
-        raw = {name: value.float() for name, value in state["model"].items()}
-        self.model.load_state_dict(raw)
-        self.average.weights = {name: value.float() for name, value in state["average"].items()}
+        """Weights only, the averaged ones where there are no others: a new schedule begins."""
+        average = {name: state["average"][name].float() for name in self.average.weights}
+        raw = state.get("model", average)
+        self.model.load_state_dict({name: raw[name].float() for name in average})
+        self.average.weights = average
         self.average.steps = state["step"]
         self.step, self.hours = state["step"], state["hours"]
 
@@ -193,9 +205,10 @@ class Trainer:
         save({"config": config, "tokens": pieces, "model": export_state(self.average.weights, self.config), **facts}, self.run / name)
         if resume:
             state = {"model": self.model.state_dict(), "average": self.average.weights, "step": self.step, "hours": self.hours}
+            state |= {"config": config, "tokens": pieces}
             save({**state, "optimizer": [one.state_dict() for one in self.optimizers], "begin": self.begin}, self.run / "resume.pt")
-            half = {key: {n: v.half() for n, v in state[key].items()} for key in ("model", "average")}
-            save({**state, **half, "config": config, "tokens": pieces}, self.run / "resume_f16.pt")
+            del state["model"]
+            save(state | {"average": {n: v.half() for n, v in self.average.weights.items()}}, self.run / "resume_f16.pt")
 
     def evaluate(self, look_ahead):
         self.evaluated.load_state_dict(self.average.weights)

@@ -211,6 +211,30 @@ fn the_best_way_to_a_word_counts_whatever_the_order() {
     }
 }
 
+/// The C ABI promises that a thread with 128 KB of stack can make any call.
+#[test]
+fn grammars_nested_as_deep_as_allowed_need_little_stack() {
+    let refused = |rules: String| {
+        let compile = move || Grammar::new(&format!("#JSGF V1.0;\n{rules}"), &tokens()).err();
+        std::thread::Builder::new().stack_size(128 << 10).spawn(compile).unwrap().join().unwrap()
+    };
+    let groups = |depth: usize, inner: &str| format!("{}{inner}{}", "[".repeat(depth), "]*{x}".repeat(depth));
+    let mut deepest = 0;
+    while refused(format!("public <x> = {};", groups(deepest + 1, "a"))).is_none() {
+        deepest += 1;
+    }
+    assert!(deepest >= 16, "{deepest}");
+    let rules = |count: usize| {
+        let rules = (0..count).map(|i| format!("<r{i}> = {};\n", groups(1, &format!("<r{}>", i + 1))));
+        format!("public <x> = <r0>;\n{}<r{count}> = a;", rules.collect::<String>())
+    };
+    let mut longest = 0;
+    while refused(rules(longest + 1)).is_none() {
+        longest += 1;
+    }
+    assert!(longest >= 16, "{longest}");
+}
+
 #[test]
 fn loops_that_say_nothing_end() {
     let menu = grammar("public <x> = ([a]* [<NULL>]+)* tea;");
