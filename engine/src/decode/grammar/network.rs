@@ -1,5 +1,6 @@
 //! The rules of a grammar as one network of words: states, steps that take nothing, and words between them.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BinaryHeap};
 
 use super::{GrammarError, jsgf};
@@ -244,11 +245,11 @@ impl Network {
         let mut best = vec![f32::NEG_INFINITY; self.states.len()];
         let (mut found, mut steps) = (BTreeMap::new(), 0);
         for from in from {
-            if !found.contains_key(&from) {
+            if let Entry::Vacant(entry) = found.entry(from) {
                 let states = self.closure(from, &mut best, &mut steps)?;
                 let ends = states.iter().filter_map(|&(id, weight)| Some((weight, self.states[id as usize].rule?)));
                 let end = ends.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)));
-                found.insert(from, Following { states, end });
+                entry.insert(Following { states, end });
             }
         }
         Ok(found)
