@@ -90,6 +90,22 @@ pub(super) struct Trace {
 /// Most arcs.
 const MAX_ARCS: usize = 2_000_000;
 
+/// The arcs that enter the words of all edges.
+#[derive(Default)]
+struct Entries {
+    arcs: Vec<Arc>,
+    /// Where those of each edge end.
+    ends: Vec<usize>,
+}
+
+impl Entries {
+    fn of(&self, edge: u32) -> &[Arc] {
+        let edge = edge as usize;
+        let first = edge.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.arcs[first..self.ends[edge]]
+    }
+}
+
 /// The ways through a word: from each byte to others by one token.
 type WordPaths = Vec<(usize, u32, usize)>;
 
@@ -111,20 +127,12 @@ impl Automaton {
             garbage: garbage.collect(),
         };
         let following = network.following()?;
-        let mut arcs_of: Vec<Vec<Arc>> = vec![Vec::new(); network.states.len()];
-        let entries = automaton.add_words(&network, &following, speller, &mut arcs_of)?;
-        let mut arcs: usize = arcs_of.iter().map(Vec::len).sum();
+        let entries = automaton.add_words(&network, &following, speller)?;
         for (&state, following) in &following {
-            automaton.add_state(state, following, &network, &entries, &mut arcs_of);
-            arcs += arcs_of[state as usize].len();
-            if arcs > MAX_ARCS {
+            automaton.add_state(state, following, &network, &entries);
+            if automaton.arcs.len() > MAX_ARCS {
                 return Err(GrammarError::TooDense { steps: MAX_ARCS });
             }
-        }
-        for (node, mut arcs) in automaton.nodes.iter_mut().zip(arcs_of) {
-            arcs.sort_unstable_by_key(|arc| arc.token);
-            (node.first_arc, node.arcs) = (automaton.arcs.len() as u32, arcs.len() as u32);
-            automaton.arcs.extend(arcs);
         }
         let start = &automaton.nodes[0];
         if start.arcs == 0 && start.garbages == 0 && start.end.is_none() {
@@ -133,16 +141,15 @@ impl Automaton {
         Ok(automaton)
     }
 
-    /// Adds the nodes within all words. Returns, for each edge, the arcs that enter its word.
+    /// Adds the nodes within all words. Returns the arcs that enter the word of each edge.
     fn add_words(
         &mut self,
         network: &Network,
         following: &BTreeMap<StateId, Following>,
         speller: &Speller,
-        arcs_of: &mut Vec<Vec<Arc>>,
-    ) -> Result<Vec<Vec<Arc>>, GrammarError> {
+    ) -> Result<Entries, GrammarError> {
         let mut spelled: HashMap<&str, (Vec<u8>, WordPaths)> = HashMap::new();
-        let mut entries = Vec::with_capacity(network.edges.len());
+        let mut entries = Entries::default();
         for (word, edge) in (0..).zip(&network.edges) {
             if !spelled.contains_key(edge.word.as_str()) {
                 let fail = |reason| GrammarError::Word { word: edge.word.clone(), reason };
@@ -153,37 +160,44 @@ impl Automaton {
             let (bytes, paths) = &spelled[edge.word.as_str()];
             let letters_before = letters_before(bytes);
             let letters = |from: usize, to: usize| letters_before[to] - letters_before[from];
-            let mut node_at: HashMap<usize, u32> = HashMap::from([(bytes.len(), edge.to)]);
-            let mut entry = Vec::new();
+            let mut node_at: Vec<Option<u32>> = vec![None; bytes.len() + 1];
+            node_at[bytes.len()] = Some(edge.to);
             let end = following[&edge.to].end;
-            for &(from, token, to) in paths {
-                let target = *node_at.entry(to).or_insert_with(|| {
-                    let end = end.map(|(weight, rule)| (weight + UNHEARD * letters(to, bytes.len()), rule));
-                    self.nodes.push(Node { end, ..Node::default() });
-                    arcs_of.push(Vec::new());
-                    self.nodes.len() as u32 - 1
-                });
-                let arc = Arc { token, target, weight: 0.0, letters: letters(from, to), word };
-                match from {
-                    0 => entry.push(arc),
-                    _ => arcs_of[node_at[&from] as usize].push(arc),
+            for paths in paths.chunk_by(|a, b| a.0 == b.0) {
+                let from = paths[0].0;
+                let first = self.arcs.len();
+                for &(_, token, to) in paths {
+                    let target = *node_at[to].get_or_insert_with(|| {
+                        let end = end.map(|(weight, rule)| (weight + UNHEARD * letters(to, bytes.len()), rule));
+                        self.nodes.push(Node { end, ..Node::default() });
+                        self.nodes.len() as u32 - 1
+                    });
+                    let arc = Arc { token, target, weight: 0.0, letters: letters(from, to), word };
+                    if from == 0 { entries.arcs.push(arc) } else { self.arcs.push(arc) }
+                }
+                match node_at[from] {
+                    Some(node) => self.close_node(node, first),
+                    // The start of the word, or a place inside a mark, to which no path leads.
+                    None => self.arcs.truncate(first),
                 }
             }
-            entries.push(entry);
+            entries.ends.push(entries.arcs.len());
             self.words.push(Word { text: edge.word.clone(), slot: edge.slot });
         }
         Ok(entries)
     }
 
+    /// Makes the arcs from the `first` on those of a node.
+    fn close_node(&mut self, node: u32, first: usize) {
+        let arcs = &mut self.arcs[first..];
+        arcs.sort_unstable_by_key(|arc| arc.token);
+        let node = &mut self.nodes[node as usize];
+        (node.first_arc, node.arcs) = (first as u32, arcs.len() as u32);
+    }
+
     /// Adds what may follow a state.
-    fn add_state(
-        &mut self,
-        id: StateId,
-        following: &Following,
-        network: &Network,
-        entries: &[Vec<Arc>],
-        arcs_of: &mut [Vec<Arc>],
-    ) {
+    fn add_state(&mut self, id: StateId, following: &Following, network: &Network, entries: &Entries) {
+        let first = self.arcs.len();
         let node = &mut self.nodes[id as usize];
         node.end = following.end;
         node.in_garbage = network.states[id as usize].garbage;
@@ -195,10 +209,11 @@ impl Automaton {
                 node.garbages += 1;
             }
             for &edge in &state.words {
-                let entry = entries[edge as usize].iter();
-                arcs_of[id as usize].extend(entry.map(|arc| Arc { weight: arc.weight + weight, ..*arc }));
+                let entry = entries.of(edge).iter();
+                self.arcs.extend(entry.map(|arc| Arc { weight: arc.weight + weight, ..*arc }));
             }
         }
+        self.close_node(id, first);
     }
 
     /// Arcs of all nodes.
