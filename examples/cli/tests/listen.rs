@@ -1,5 +1,6 @@
 //! `linnet listen` and `linnet devices` on ALSA devices that need no hardware: a recording through the file plugin, and
-//! the null device. They deliver as fast as they are read, so that the buffer overflows: that is part of the test.
+//! the null device. They deliver as fast as they are read, and the null device's buffer of a few frames makes the file
+//! plugin skip every third sample: there are words, but not the speaker's.
 #![cfg(target_os = "linux")]
 
 mod common;
@@ -15,7 +16,7 @@ use linnet::audio::AudioFile;
 /// A folder with a clip of speech and a configuration of ALSA around it.
 fn sound_system() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let mut file = AudioFile::open(&clips()[2]).unwrap();
+    let mut file = AudioFile::open(&clips()[0]).unwrap();
     let mut samples = Vec::new();
     while let Some(block) = file.next_block().unwrap() {
         samples.extend(block.iter().flat_map(|&sample| ((sample * 32_767.0) as i16).to_le_bytes()));
