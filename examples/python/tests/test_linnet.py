@@ -81,8 +81,8 @@ class LinnetTest(unittest.TestCase):
         self.assertEqual(texts, [self.expected.text] * 3)
 
     def test_hotwords_grammars_formats_and_policies_change_in_mid_stream(self) -> None:
-        first = self.expected.words[0].text
-        hotwords = self.engine.hotwords(["tea", linnet.Hotword("zebra", 3, [first]), linnet.Hotword("mocha", 99)])
+        surest = max(self.expected.words, key=lambda word: word.confidence).text
+        hotwords = self.engine.hotwords(["tea", linnet.Hotword("zebra", 3, [surest]), linnet.Hotword("mocha", 99)])
         self.assertEqual([(bad.phrase, bad.spelling) for bad in hotwords.rejected], [("mocha", "mocha")])
         self.assertIn("99", hotwords.rejected[0].reason)
         menu = "#JSGF V1.0;\npublic <ask> = (will | can){verb} you help (me | us);"
@@ -94,12 +94,12 @@ class LinnetTest(unittest.TestCase):
                 stream.finalize()
                 return next(event for event in list(stream) if isinstance(event, linnet.Final))
 
-            self.assertTrue(say().text.startswith("zebra"))
+            self.assertIn("zebra", say().text)
             stream.set_hotwords(None)
-            stream.set_format(linnet.Format(punctuate=True, redact=["cards"], replace=[(first, "zounds")]))
+            stream.set_format(linnet.Format(punctuate=True, redact=["cards"], replace=[(surest, "zounds")]))
             final = say()
-            self.assertTrue(final.written.lower().startswith("zounds") and final.text.startswith(first), final)
-            self.assertEqual(final.written_words[0].text.lower(), "zounds")
+            self.assertTrue("zounds" in final.written.lower() and surest in final.text, final)
+            self.assertIn("zounds", [word.text.lower() for word in final.written_words])
             self.assertIsNone(final.interpretation)
             stream.set_grammar(grammar)
             meaning = say().interpretation
