@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
-use linnet::{AudioFormat, Engine, Event, StreamConfig, audio::AudioFile};
+use linnet::{AudioFormat, Engine, Event, Stream, StreamConfig, audio::AudioFile};
 use linnet_server::{Config, Server};
 use serde_json::Value;
 use tokio::{
@@ -53,7 +53,7 @@ pub fn clips() -> Vec<String> {
     table.lines().skip(1).map(|line| line.split('\t').next().unwrap().to_owned()).collect()
 }
 
-/// A 16 kHz mono clip as it is decoded.
+/// A clip of one channel as it is decoded.
 pub fn decoded(name: &str) -> Vec<f32> {
     let mut file = AudioFile::open(clip_path(name)).unwrap();
     let mut samples = Vec::new();
@@ -73,15 +73,26 @@ pub fn bytes(samples: &[i16]) -> Vec<u8> {
     samples.iter().flat_map(|sample| sample.to_le_bytes()).collect()
 }
 
-/// What the engine alone makes of some samples, with the pause after which the server ends utterances.
+/// What the engine alone makes of 16 kHz mono samples, with the pause after which the server ends utterances.
 pub fn recognized(samples: &[i16]) -> String {
+    // In the pieces that the server makes of messages of 100 ms: the last digits of the computation depend on them.
+    finals_of(AudioFormat::default(), |stream| samples.chunks(1600).for_each(|part| stream.push_i16(part).unwrap()))
+}
+
+/// The same of samples that a server decodes: rounded to 16 bits they may be other words.
+pub fn recognized_decoded(samples: &[f32], rate_hz: u32) -> String {
+    let format = AudioFormat { rate_hz, channels: 1 };
+    finals_of(format, |stream| samples.chunks(1000).for_each(|part| stream.push_f32(part).unwrap()))
+}
+
+fn finals_of(audio: AudioFormat, push: impl FnOnce(&mut Stream)) -> String {
     let mut config = StreamConfig::default();
+    config.audio = audio;
     config.endpointing = Some(Duration::from_millis(300));
     config.adaptive_endpointing = false;
     config.unfinished_pause = Duration::ZERO;
     let mut stream = engine().stream(config).unwrap();
-    // In the pieces that the server makes of messages of 100 ms: the last digits of the computation depend on them.
-    samples.chunks(1600).for_each(|part| stream.push_i16(part).unwrap());
+    push(&mut stream);
     stream.finish().unwrap();
     let mut texts = Vec::new();
     while let Some(event) = stream.poll() {
