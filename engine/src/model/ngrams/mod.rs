@@ -114,17 +114,6 @@ impl Symbols {
         }
     }
 
-    /// Whether the numbers of a range ascend and are below a bound.
-    fn ascend(&self, range: Range<usize>, bound: u32) -> bool {
-        fn ascend<T: Copy + PartialOrd + Into<u32>>(numbers: &[T], bound: u32) -> bool {
-            numbers.is_sorted_by(|a, b| a < b) && numbers.last().is_none_or(|&last| last.into() < bound)
-        }
-        match self {
-            Self::Narrow(numbers) => ascend(&numbers[range], bound),
-            Self::Wide(numbers) => ascend(&numbers[range], bound),
-        }
-    }
-
     fn find(&self, range: Range<usize>, number: u32) -> Option<usize> {
         let found = match self {
             Self::Narrow(numbers) => numbers[range].binary_search(&u8::try_from(number).ok()?),
@@ -226,41 +215,16 @@ impl Ngrams {
         if parents as usize != config.parents {
             return Err(format!("{parents} nodes have children, not {}", config.parents));
         }
-        let mut model =
-            Self { config, vocab_size: vocab_size as u32, tables, parents_before, first_children: Vec::new() };
-        model.check_shape()?;
-        Ok(model)
-    }
-
-    /// Walks the levels, checks that the children of each node come after it and are sorted, and notes where they begin.
-    fn check_shape(&mut self) -> Result<(), String> {
-        let nodes = self.config.nodes;
-        let (mut parent, mut first) = (0, 1_usize);
-        let (mut depth, mut level_end) = (0, 1);
-        self.first_children.reserve(self.config.parents.div_ceil(BLOCK));
-        for (word, at) in self.tables.words().zip((0..).step_by(BLOCK)) {
-            let mut rest = word;
-            while rest != 0 {
-                let node = at + rest.trailing_zeros() as usize;
-                rest &= rest - 1;
-                if node >= level_end {
-                    depth += 1;
-                    level_end = first;
-                }
-                if parent % BLOCK == 0 {
-                    self.first_children.push(first as u32);
-                }
-                let end = first + self.tables.children.get(parent) as usize + 1;
-                if node >= first || end > nodes || depth >= MAX_ORDER {
-                    return Err(format!("the children of node {node} are out of place"));
-                }
-                if !self.tables.tokens.ascend(first..end, self.vocab_size + 2) {
-                    return Err(format!("the tokens after node {node} are not sorted, or none of the model"));
-                }
-                (parent, first) = (parent + 1, end);
+        // The tables are borrowed once: looking a mapped file up for each node would take as long as the check.
+        let bound = vocab_size as u32 + 2;
+        let first_children = match (&tables.tokens, &tables.children) {
+            (Symbols::Narrow(tokens), Symbols::Narrow(children)) => {
+                check_shape(tables.words(), tokens, children, bound)
             }
-        }
-        if first == nodes { Ok(()) } else { Err(format!("{first} of {nodes} nodes are reached")) }
+            (Symbols::Wide(tokens), Symbols::Wide(children)) => check_shape(tables.words(), tokens, children, bound),
+            _ => Err("`tokens` and `children` are of different types".into()),
+        }?;
+        Ok(Self { config, vocab_size: vocab_size as u32, tables, parents_before, first_children })
     }
 
     /// What the tables hold, and how much they count.
@@ -334,6 +298,47 @@ impl Ngrams {
         let before = self.tables.word(block) & ((1 << bit) - 1);
         (self.parents_before[block] + before.count_ones()) as usize
     }
+}
+
+/// Walks the levels of a trie, given which nodes have children: checks that the children of each node come after it, and that
+/// their tokens ascend and are below `bound`. Returns the first child of the first of each block of nodes with children.
+fn check_shape<T: Copy + PartialOrd + Into<u32>>(
+    parents: impl Iterator<Item = u64>,
+    tokens: &[T],
+    children: &[T],
+    bound: u32,
+) -> Result<Vec<u32>, String> {
+    let nodes = tokens.len();
+    let (mut first, mut depth, mut level_end) = (1_usize, 0, 1);
+    let mut first_children = Vec::with_capacity(children.len().div_ceil(BLOCK));
+    let mut counts = children.iter().map(|&less_one| less_one.into() as usize + 1).enumerate();
+    for (word, at) in parents.zip((0..).step_by(BLOCK)) {
+        let mut rest = word;
+        while rest != 0 {
+            let node = at + rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            if node >= level_end {
+                depth += 1;
+                level_end = first;
+            }
+            let Some((parent, count)) = counts.next() else {
+                return Err(format!("nothing tells how many children node {node} has"));
+            };
+            if parent % BLOCK == 0 {
+                first_children.push(first as u32);
+            }
+            let end = first + count;
+            if node >= first || end > nodes || depth >= MAX_ORDER {
+                return Err(format!("the children of node {node} are out of place"));
+            }
+            let following = &tokens[first..end];
+            if !following.is_sorted_by(|a, b| a < b) || following[count - 1].into() >= bound {
+                return Err(format!("the tokens after node {node} are not sorted, or none of the model"));
+            }
+            first = end;
+        }
+    }
+    if first == nodes { Ok(first_children) } else { Err(format!("{first} of {nodes} nodes are reached")) }
 }
 
 impl PartialEq for Ngrams {
