@@ -100,6 +100,7 @@ export interface StreamOptions {
   unfinished_ms?: number;
   utterance_end_ms?: number;
   gate?: 0 | 1;
+  second_pass?: 0 | 1;
   beam_width?: number;
   alternatives?: number;
   speakers?: number;

@@ -43,6 +43,7 @@ const StreamConfig = koffi.struct('linnet_stream_config_t', {
   speakers: 'uint32_t',
   speaker_threshold: 'float',
   language_model: 'uint64_t',
+  second_pass: 'uint32_t',
 });
 
 const LiveConfig = koffi.struct('linnet_live_config_t', {

@@ -69,6 +69,9 @@ pub struct linnet_stream_config_t {
     /// Which texts are likely; zero for the language model in the model file, LINNET_NO_LANGUAGE_MODEL for none. It is heard
     /// by a beam of at least 2, without a grammar. Default 0.
     pub language_model: linnet_language_model_t,
+    /// Whether a second pass in the longest chunks, behind the first, corrects what that has heard, so that finals are as
+    /// right as with the longest chunk and interims as early as with `chunk_ms`, for twice the work: 1 or 0. Default 1.
+    pub second_pass: u32,
 }
 
 // SAFETY: `repr(C)`, size first; numbers, and a pointer that the host vouches for.
@@ -112,6 +115,7 @@ impl linnet_stream_config_t {
             speakers: config.speakers.as_ref().map_or(0, |speakers| speakers.most as u32),
             speaker_threshold: 0.0,
             language_model: 0,
+            second_pass: config.second_pass.into(),
         }
     }
 
@@ -138,6 +142,7 @@ impl linnet_stream_config_t {
         if let Some(chunk) = optional(self.chunk_ms) {
             config.chunk = Some(chunk);
         }
+        config.second_pass = flag(self.second_pass, "second_pass")?;
         config.max_symbols_per_frame = within(self.max_symbols_per_frame, 1, 64, "max_symbols_per_frame")?;
         config.beam_width = within(self.beam_width, 1, 64, "beam_width")?;
         config.alternatives = within(self.alternatives, 0, 64, "alternatives")?;
@@ -279,6 +284,7 @@ mod tests {
             (linnet_stream_config_t { adaptive_endpointing: 2, ..defaults() }, "adaptive_endpointing"),
             (linnet_stream_config_t { gate: 3, ..defaults() }, "gate"),
             (linnet_stream_config_t { beam_width: 0, ..defaults() }, "beam_width"),
+            (linnet_stream_config_t { second_pass: 2, ..defaults() }, "second_pass"),
             (linnet_stream_config_t { beam_width: 65, ..defaults() }, "beam_width"),
             (linnet_stream_config_t { alternatives: 65, ..defaults() }, "alternatives"),
             (linnet_stream_config_t { speakers: 17, ..defaults() }, "speakers"),

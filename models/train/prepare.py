@@ -1,16 +1,17 @@
 #!/usr/bin/env python3
 """Compute log-mel features of the collected corpora once and train the token model.
 
-    prepare.py --corpus CORPUS --out DATA [--extra NAME --manifest FILE]
+    prepare.py --corpus CORPUS --out DATA [--tokens checkpoint/tokens.model] [--extra NAME --manifest FILE]
 
 Writes DATA/{train,dev,noise,sounds}.f16 (frames x 80, float16, all utterances one after the other), DATA/{split}.json
-(path, first frame, frames, text of each) and DATA/tokens.model (SentencePiece unigram, 128 pieces, a-z and ').
-Parts for further recordings (synthetic speech) are added with --extra, which leaves the token model alone.
+(path, first frame, frames, text of each) and DATA/tokens.model (SentencePiece unigram, 128 pieces, a-z and '), trained
+on the transcripts, or that of the checkpoint to go on from. Parts for further recordings (synthetic speech) are added with --extra, which leaves the token model alone.
 """
 
 import argparse
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--tokens", type=Path, help="token model to take instead of training one")
     parser.add_argument("--extra", help="name of a further training part")
     parser.add_argument("--manifest", type=Path, help="manifest of the further part")
     args = parser.parse_args()
@@ -89,8 +91,10 @@ def main():
         return
     manifest = list(csv.DictReader(open(args.corpus / "manifest.tsv"), delimiter="\t", quoting=csv.QUOTE_NONE))
     train = [(path, text, speaker) for path, _, speaker, text in plan(args.corpus / "manifest.tsv")]
-    # Every sentence once: repeated commands would otherwise take the vocabulary.
-    train_tokens(sorted({text for _, text, _ in train}), args.out)
+    if args.tokens:
+        shutil.copyfile(args.tokens, args.out / "tokens.model")
+    else:  # every sentence once: repeated commands would otherwise take the vocabulary
+        train_tokens(sorted({text for _, text, _ in train}), args.out)
     dev = [(r["path"], normalise(r["text"]), r["speaker"]) for r in manifest if r["split"] == "dev"]
     noise = [(r["path"], "", "") for r in manifest if r["split"] == "noise"]
     for name, rows in (("dev", dev), ("noise", noise), ("train", train)):

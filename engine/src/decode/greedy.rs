@@ -143,6 +143,17 @@ impl Greedy {
         }
     }
 
+    /// Goes on where a search of the same settings stands. Allocates only while the storage must grow.
+    pub(super) fn copy_from(&mut self, source: &Self) {
+        self.state.clone_from(&source.state);
+        self.frame = source.frame;
+        self.blank_run = source.blank_run;
+        self.held.clone_from(&source.held);
+        if let (Some(bias), Some(other)) = (&mut self.bias, &source.bias) {
+            bias.state = other.state;
+        }
+    }
+
     /// Counts frames on from this one.
     pub(super) fn set_frame(&mut self, frame: u64) {
         self.frame = frame;

@@ -24,6 +24,8 @@ pub(crate) struct Search {
     tokens: Arc<Tokens>,
     /// The grammar changed: the next utterance needs another search.
     is_stale: bool,
+    /// Counts the searches that grammars have replaced.
+    generation: u32,
 }
 
 #[derive(Debug)]
@@ -60,7 +62,29 @@ impl Kind {
 
 impl Search {
     pub(crate) fn new(head: &dyn TransducerHead, tokens: Arc<Tokens>, config: SearchConfig) -> Self {
-        Self { kind: Kind::new(head, &tokens, &config), config, tokens, is_stale: false }
+        Self { kind: Kind::new(head, &tokens, &config), config, tokens, is_stale: false, generation: 0 }
+    }
+
+    /// Another search with the same settings, which stands where this one does.
+    pub(crate) fn fork(&self, head: &dyn TransducerHead) -> Self {
+        let mut fork = Self::new(head, self.tokens.clone(), self.config.clone());
+        fork.generation = self.generation;
+        fork.copy_from(self, head);
+        fork
+    }
+
+    /// Goes on where another search of the same stream stands. Allocates only after the grammar changed.
+    pub(crate) fn copy_from(&mut self, source: &Self, head: &dyn TransducerHead) {
+        if self.generation != source.generation {
+            self.config.clone_from(&source.config);
+            self.generation = source.generation;
+            self.kind = Kind::new(head, &self.tokens, &self.config);
+        }
+        match (&mut self.kind, &source.kind) {
+            (Kind::Greedy(search), Kind::Greedy(source)) => search.copy_from(source),
+            (Kind::Beam(search), Kind::Beam(source)) => search.copy_from(source),
+            _ => unreachable!("searches of one generation are of one kind"),
+        }
     }
 
     pub(crate) fn decode(&mut self, head: &dyn TransducerHead, frames: &[f32], out: &mut Decoded) -> usize {
@@ -134,6 +158,7 @@ impl Search {
     pub(crate) fn start_utterance(&mut self, head: &dyn TransducerHead) {
         if std::mem::take(&mut self.is_stale) {
             let frame = self.frames();
+            self.generation = self.generation.wrapping_add(1);
             self.kind = Kind::new(head, &self.tokens, &self.config);
             match &mut self.kind {
                 Kind::Greedy(search) => search.set_frame(frame),

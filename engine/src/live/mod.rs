@@ -13,8 +13,8 @@
 //! [`Backoff`]; what it delivered before is recognized first, the outage is a [`Gap`](crate::Event::Gap), and positions
 //! stay on one timeline, which counts from the first sample.
 //!
-//! **Behind.** When audio waits, chunks are made longer, which takes less work per second of audio, and shorter again
-//! later. When the buffer is full nevertheless, audio is lost and told as a gap.
+//! **Behind.** When audio waits, the second pass rests and chunks are made longer, which takes less work per second of
+//! audio, until it has kept up for a while. When the buffer is full nevertheless, audio is lost and told as a gap.
 //!
 //! **A host that is slow** gets the newest interim instead of a queue of them. Finals are never dropped: they wait, up
 //! to [`LiveConfig::backlog`] events. A host that doesn't take events even then stops the recognition until it does;

@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use super::{Clock, Counters, mailbox::Mailbox, mailbox::Stamp, worker::Changes};
 use crate::{AudioFormat, Engine, Error, Metrics, Stream, StreamConfig, audio::ring, transcript::Hypothesis};
 
-/// Audio that waits at this length, for this time, means that the recognizer is behind: chunks are made longer, which is
-/// cheaper. A device that delivers much at once, or a host that got stuck, makes audio wait too, but not for long.
+/// Audio that waits at this length, for this time, means that the recognizer is behind: chunks are made longer and the second
+/// pass rests, which is cheaper. A device that delivers much at once, or a host that got stuck, makes audio wait too, but not for long.
 const BEHIND: Duration = Duration::from_millis(400);
 const BEHIND_FOR: Duration = Duration::from_millis(200);
 
@@ -26,6 +26,7 @@ pub(super) struct Pipeline {
     chunks: Vec<Duration>,
     wanted: usize,
     used: usize,
+    second_pass: bool,
     /// Time since which audio has been waiting.
     behind_since: Option<Duration>,
     /// Position since which the recognizer has kept up with longer chunks.
@@ -44,6 +45,7 @@ impl Pipeline {
         clock: Clock,
     ) -> Result<Self, Error> {
         config.audio = AudioFormat::default();
+        let second_pass = config.second_pass;
         let stream = engine.stream(config)?;
         let chunks: Vec<_> = engine.info().chunks().collect();
         let wanted = chunks.iter().position(|&chunk| chunk == stream.chunk()).unwrap_or(0);
@@ -56,6 +58,7 @@ impl Pipeline {
             chunks,
             wanted,
             used: wanted,
+            second_pass,
             behind_since: None,
             steady_since: None,
             captured: None,
@@ -164,6 +167,7 @@ impl Pipeline {
 
     fn use_chunk(&mut self, index: usize) -> Result<(), Error> {
         self.used = index;
+        self.stream.set_second_pass(self.second_pass && index == self.wanted)?;
         self.stream.set_chunk(self.chunks[index])
     }
 

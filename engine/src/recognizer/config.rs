@@ -32,6 +32,10 @@ pub struct StreamConfig {
     /// Audio per encoder step. Rounded to the nearest chunk that the model was trained with; `None` takes the model's
     /// default. Longer chunks are more accurate and cheaper, and later.
     pub chunk: Option<Duration>,
+    /// Whether a second pass in the longest chunks, behind the first, corrects what that has heard: finals are as right
+    /// as with the longest chunk, interims as early as with the one above, for twice the work. Does nothing where that is
+    /// the longest.
+    pub second_pass: bool,
     /// Whether [`Event::Interim`](super::Event::Interim) events are made.
     pub interim_results: bool,
     /// Least stream time between two interim events.
@@ -90,6 +94,7 @@ impl Default for StreamConfig {
         Self {
             audio: AudioFormat::default(),
             chunk: None,
+            second_pass: true,
             interim_results: true,
             interim_interval: Duration::from_millis(100),
             endpointing,

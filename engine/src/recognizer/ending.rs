@@ -2,7 +2,7 @@
 
 use super::timeline::Timeline;
 use crate::{
-    decode::{Decoded, Parse, Search},
+    decode::{Decoded, Parse, Search, Token},
     model::tokens::Tokens,
     transcript::{Alternative, Assembler, Hypothesis, Interpretation, Slot},
 };
@@ -14,21 +14,28 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Ends the utterance of the search and gives the assembler its last tokens. Allocates only with a grammar or where
-    /// `alternatives` are asked for.
+    /// Ends the utterance of the search and gives the assembler its last tokens, behind those `held` so far. Allocates
+    /// only with a grammar or where `alternatives` are asked for.
     pub(super) fn of(
         search: &mut Search,
+        held: &[Token],
         assembler: &mut Assembler,
         decoded: &mut Decoded,
         (timeline, tokens, alternatives): (&Timeline, &Tokens, usize),
     ) -> Self {
         search.finish_utterance(decoded);
+        let last = decoded.confirmed.len();
+        decoded.confirmed.extend_from_slice(held);
+        decoded.confirmed.rotate_left(last);
         let alternatives = match alternatives {
             0 => Vec::new(),
             most => search
                 .alternatives()
                 .take(most)
-                .map(|(tail, score)| Alternative { text: assembler.text_with(tail, timeline.base, tokens), score })
+                .map(|(tail, score)| {
+                    let tail = [held, tail].concat();
+                    Alternative { text: assembler.text_with(&tail, timeline.base, tokens), score }
+                })
                 .collect(),
         };
         assembler.update(decoded, timeline.base, tokens);

@@ -274,6 +274,11 @@ impl Engine {
             .unwrap_or(info.default_look_ahead)
     }
 
+    pub(super) fn longest_look_ahead(&self) -> usize {
+        let info = self.info();
+        info.look_aheads.iter().copied().max().unwrap_or(info.default_look_ahead)
+    }
+
     pub(super) fn new_encoder(&self, look_ahead: usize) -> Result<Box<dyn Encoder>, Error> {
         let mut encoder: Box<dyn Encoder> = match &self.0.encoder {
             EncoderWeights::Int8(weights) => Box::new(Int8Encoder::new(weights.clone())?),

@@ -200,6 +200,9 @@ impl Stream {
             self.assembler.reset(self.assembler.hypothesis().end());
         }
         self.search.start_utterance(self.engine.head());
+        if let Some(second) = &mut self.second {
+            second.begin_utterance(&self.search, self.engine.head());
+        }
         self.begun = false;
         if let Some(endpointer) = &mut self.endpointer {
             endpointer.activity.end_utterance();
@@ -217,7 +220,7 @@ impl Stream {
         pieces.iter().for_each(|piece| pre_roll.extend_from_slice(piece));
         let frame = first / self.encoder.config().subsampling as u64;
         self.search.skip(frame.saturating_sub(self.search.frames()));
-        self.encoder.reset();
+        self.restart_encoders();
         let encoded = self.encode(&pre_roll);
         self.buffers.pre_roll = pre_roll;
         encoded
@@ -230,7 +233,7 @@ impl Stream {
         }
         let end = self.endpointer.as_ref().map_or(self.timeline.now(), |e| self.timeline.at(e.now()));
         self.flush(end)?;
-        self.encoder.reset();
+        self.restart_encoders();
         Ok(())
     }
 

@@ -33,6 +33,7 @@ mod event;
 mod listen;
 mod metrics;
 mod outbox;
+mod second_pass;
 mod stream;
 mod timeline;
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{
     Engine, Error, Event, Metrics, ShallowFusion, Stage, StreamConfig, ending::Ending, outbox::Outbox,
-    timeline::Timeline,
+    second_pass::SecondPass, timeline::Timeline,
 };
 use crate::{
     audio::{PcmSample, Resampler},
@@ -35,7 +35,11 @@ pub struct Stream {
     resampler: Resampler,
     features: LogMel,
     pub(super) encoder: Box<dyn Encoder>,
+    /// Index of the next frame of the encoder.
+    next_frame: u64,
     pub(super) search: Search,
+    /// Absent where it was never wanted, or the chunks are the longest.
+    pub(super) second: Option<SecondPass>,
     pub(super) assembler: Assembler,
     pub(super) timeline: Timeline,
     pub(super) outbox: Outbox,
@@ -92,7 +96,7 @@ impl Stream {
             .speakers()
             .zip(config.speakers.as_ref())
             .map(|(network, config)| Tracker::new(network.clone(), model.features.mel_bins, log_mel_frame, config));
-        Ok(Self {
+        let mut stream = Self {
             speakers,
             timeline: Timeline::new(config.audio, frame, &model.features),
             assembler: Assembler::new(frame, model.confidence),
@@ -113,8 +117,50 @@ impl Stream {
             resampler,
             features,
             encoder,
+            next_frame: 0,
             search,
-        })
+            second: None,
+        };
+        stream.prepare_second_pass()?;
+        stream.restart_encoders();
+        Ok(stream)
+    }
+
+    /// Makes the second pass where it is wanted and was not before.
+    fn prepare_second_pass(&mut self) -> Result<(), Error> {
+        if self.second.is_none() && self.wants_second_pass() {
+            let encoder = self.engine.new_encoder(self.engine.longest_look_ahead())?;
+            self.second = Some(SecondPass::new(encoder, self.search.fork(self.engine.head())));
+        }
+        Ok(())
+    }
+
+    fn wants_second_pass(&self) -> bool {
+        self.config.second_pass && self.encoder.look_ahead() < self.engine.longest_look_ahead()
+    }
+
+    /// Lets the encoders hear a new stretch of audio, which begins where the search stands.
+    pub(super) fn restart_encoders(&mut self) {
+        self.encoder.reset();
+        self.next_frame = self.search.frames();
+        let run = self.wants_second_pass();
+        if let Some(second) = &mut self.second {
+            second.restart(run, &self.search, self.engine.head());
+        }
+    }
+
+    /// Lets the second pass rest where it is no longer wanted: what was heard so far stands.
+    fn stop_second_pass(&mut self) {
+        if self.wants_second_pass() {
+            return;
+        }
+        let Some(second) = self.second.as_mut().filter(|second| second.is_running()) else { return };
+        let decoded = &mut self.buffers.decoded;
+        decoded.clear();
+        self.search.decode(self.engine.head(), &[], decoded);
+        decoded.confirmed.extend(second.stop());
+        self.metrics.tokens += decoded.confirmed.len() as u64;
+        self.assembler.update(decoded, self.timeline.base, self.engine.tokens());
     }
 
     /// Takes interleaved samples in -1..1, any number of them, at the rate and channels of the configuration. Samples
@@ -186,12 +232,13 @@ impl Stream {
     fn step(
         &mut self,
         end: Duration,
-        encode: impl FnOnce(&mut dyn Encoder, &mut Vec<f32>) -> Result<usize, EncoderError>,
+        encode: impl Fn(&mut dyn Encoder, &mut Vec<f32>) -> Result<usize, EncoderError>,
     ) -> Result<(), Error> {
         let encoding = Instant::now();
         self.buffers.encoded.clear();
         let frames = encode(self.encoder.as_mut(), &mut self.buffers.encoded)?;
-        if frames == 0 {
+        let reviewed = self.second.as_mut().map_or(Ok(false), |second| second.encode(encode))?;
+        if frames == 0 && !reviewed {
             return Ok(());
         }
         let decoding = Instant::now();
@@ -203,18 +250,21 @@ impl Stream {
         Ok(())
     }
 
-    /// Searches the encoder frames at hand, one at a time so that a pause ends an utterance at its own frame whatever
-    /// the chunk. There is no audio behind `end`.
+    /// Searches the encoder frames at hand, those of the first pass one at a time so that a pause ends an utterance at its
+    /// own frame whatever the chunk, and those of the second as soon as it has them. There is no audio behind `end`.
     fn decode(&mut self, end: Duration) {
         let encoded = std::mem::take(&mut self.buffers.encoded);
         let mut changed = false;
-        let (first, chunk) = (self.search.frames(), self.encoder.look_ahead() as u64 + 1);
+        let (first, chunk) = (self.next_frame, self.encoder.look_ahead() as u64 + 1);
         for (i, frame) in (0..).zip(encoded.chunks_exact(self.engine.head().frame_width())) {
-            // The audio that the frame's chunk needed: how much was pushed with it must not count.
-            let last_of_chunk = first + (i / chunk + 1) * chunk - 1;
-            let heard = self.timeline.heard_by_frame(last_of_chunk).min(end);
-            changed = self.decode_frame(frame, heard, changed);
+            let end_of_chunk = first + (i / chunk + 1) * chunk;
+            changed = self.review(end_of_chunk, end, changed);
+            self.next_frame += 1;
+            if self.next_frame > self.search.frames() {
+                changed = self.decode_frame(frame, self.heard_by_chunk(end_of_chunk, end), changed);
+            }
         }
+        changed = self.review(u64::MAX, end, changed);
         self.buffers.encoded = encoded;
         if self.config.interim_results && self.begun {
             self.label_words();
@@ -222,10 +272,36 @@ impl Stream {
         }
     }
 
+    /// End of the audio that a chunk up to this frame needed: how much was pushed with it must not count.
+    fn heard_by_chunk(&self, end_of_chunk: u64, end: Duration) -> Duration {
+        self.timeline.heard_by_frame(end_of_chunk - 1).min(end)
+    }
+
     /// Searches a frame that needed the audio up to `heard`. Returns whether words changed that no event has told yet.
-    fn decode_frame(&mut self, frame: &[f32], heard: Duration, mut changed: bool) -> bool {
+    fn decode_frame(&mut self, frame: &[f32], heard: Duration, changed: bool) -> bool {
         self.buffers.decoded.clear();
         self.search.decode(self.engine.head(), frame, &mut self.buffers.decoded);
+        if let Some(second) = &mut self.second {
+            second.hold(&mut self.buffers.decoded);
+        }
+        self.take_decoded(heard, changed)
+    }
+
+    /// Searches the frames of the second pass up to `limit` instead of those of the first.
+    fn review(&mut self, limit: u64, end: Duration, mut changed: bool) -> bool {
+        while let Some(second) = &mut self.second
+            && let Some(heard) =
+                second.review(limit, &mut self.search, self.engine.head(), &mut self.buffers.decoded)
+        {
+            if heard {
+                changed = self.take_decoded(self.heard_by_chunk(self.search.frames(), end), changed);
+            }
+        }
+        changed
+    }
+
+    /// Takes what the search made of audio up to `heard`.
+    fn take_decoded(&mut self, heard: Duration, mut changed: bool) -> bool {
         self.metrics.tokens += self.buffers.decoded.confirmed.len() as u64;
         changed |= self.assembler.update(&self.buffers.decoded, self.timeline.base, self.engine.tokens());
         // A frame stands for audio that was not heard yet, the last of a stream for more than there was.
@@ -249,7 +325,8 @@ impl Stream {
     /// Lets the search decide on what it still holds back of the utterance.
     pub(super) fn end_search(&mut self) -> Ending {
         let place = (&self.timeline, &**self.engine.tokens(), self.config.alternatives);
-        Ending::of(&mut self.search, &mut self.assembler, &mut self.buffers.decoded, place)
+        let held = self.second.as_ref().map_or(&[][..], SecondPass::held);
+        Ending::of(&mut self.search, held, &mut self.assembler, &mut self.buffers.decoded, place)
     }
 
     /// Settles who said what was heard so far, for a final.
@@ -368,8 +445,8 @@ impl Stream {
         self.timeline.base = base;
         self.resampler.reset();
         self.features.reset();
-        self.encoder.reset();
         self.search.reset(self.engine.head());
+        self.restart_encoders();
         self.assembler.reset(base);
         self.begun = false;
         if let Some(endpointer) = &mut self.endpointer {
@@ -397,7 +474,19 @@ impl Stream {
     pub fn set_chunk(&mut self, chunk: Duration) -> Result<(), Error> {
         self.encoder.set_look_ahead(self.engine.look_ahead_for(Some(chunk)))?;
         self.config.chunk = Some(chunk);
-        Ok(())
+        self.stop_second_pass();
+        self.prepare_second_pass()
+    }
+
+    /// Lets a second pass correct what the first has heard, or not ([`StreamConfig::second_pass`]): from now on without,
+    /// after the next silence or final with one. Allocates where the stream had none before.
+    ///
+    /// # Errors
+    /// [`Error::Encoder`] when there can't be another encoder; the stream goes on without.
+    pub fn set_second_pass(&mut self, second_pass: bool) -> Result<(), Error> {
+        self.config.second_pass = second_pass;
+        self.stop_second_pass();
+        self.prepare_second_pass()
     }
 
     /// Changes how words are written, from the next interim or final on.
@@ -420,13 +509,20 @@ impl Stream {
     /// Listens for other hotwords ([`Engine::hotwords`]) from the next chunk on, or for none. A match that has begun with
     /// the old ones is forgotten.
     pub fn set_hotwords(&mut self, hotwords: Option<Hotwords>) {
+        if let Some(second) = &mut self.second {
+            second.search().set_hotwords(hotwords.clone());
+        }
         self.search.set_hotwords(hotwords);
     }
 
     /// Keeps to another grammar ([`Engine::grammar`]), or to none: at once when no word of an utterance was heard yet,
     /// else from the next utterance on. Allocates.
     pub fn set_grammar(&mut self, grammar: Option<Grammar>) {
-        self.search.set_grammar(self.engine.head(), grammar, self.assembler.is_empty());
+        let at_once = self.assembler.is_empty();
+        self.search.set_grammar(self.engine.head(), grammar, at_once);
+        if let Some(second) = self.second.as_mut().filter(|_| at_once) {
+            second.begin_utterance(&self.search, self.engine.head());
+        }
     }
 
     /// The hotwords that can't be listened for, and why.

@@ -13,6 +13,7 @@ pub struct Search {
     grammar: Option<Grammar>,
     language_model: ShallowFusion,
     beam: usize,
+    single_pass: bool,
     whole: bool,
 }
 
@@ -34,7 +35,8 @@ impl Search {
             None => None,
         };
         let language_model = language_model(args, engine)?;
-        Ok(Self { hotwords, grammar, language_model, beam: args.beam.into(), whole: args.whole })
+        let SearchArgs { single_pass, whole, .. } = *args;
+        Ok(Self { hotwords, grammar, language_model, beam: args.beam.into(), single_pass, whole })
     }
 
     /// Writes it into the settings of a stream.
@@ -43,6 +45,7 @@ impl Search {
         config.grammar.clone_from(&self.grammar);
         config.language_model.clone_from(&self.language_model);
         config.beam_width = self.beam;
+        config.second_pass = !self.single_pass;
         if self.whole {
             config.endpointing = None;
             config.utterance_end = None;

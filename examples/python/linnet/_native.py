@@ -67,6 +67,7 @@ class StreamConfig(Versioned):
         ("speakers", c_uint32),
         ("speaker_threshold", c_float),
         ("language_model", c_uint64),
+        ("second_pass", c_uint32),
     ]
 
 

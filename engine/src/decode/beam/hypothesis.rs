@@ -52,7 +52,7 @@ const TYPICAL_PLACES: usize = 32;
 pub(super) const EMPTY_TEXT: u64 = 0xCBF2_9CE4_8422_2325;
 
 impl Hypothesis {
-    fn copy_from(&mut self, source: &Self) {
+    pub(super) fn copy_from(&mut self, source: &Self) {
         self.tokens.clone_from(&source.tokens);
         self.score = source.score;
         self.reward = source.reward;

@@ -418,6 +418,21 @@ impl Beam {
         self.silent_since = self.frame;
     }
 
+    /// Goes on where a search of the same settings stands. Allocates only while the storage must grow.
+    pub(super) fn copy_from(&mut self, source: &Self) {
+        for index in self.beam.drain(..) {
+            self.pool.give_back(index);
+        }
+        for &index in &source.beam {
+            let Some(copy) = self.pool.take() else { break };
+            self.pool.hypotheses[copy].copy_from(&source.pool.hypotheses[index]);
+            self.pool.states[copy].clone_from(&source.pool.states[index]);
+            self.beam.push(copy);
+        }
+        self.frame = source.frame;
+        self.silent_since = source.silent_since;
+    }
+
     /// Counts frames on from this one.
     pub(super) fn set_frame(&mut self, frame: u64) {
         self.frame = frame;
