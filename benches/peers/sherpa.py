@@ -112,7 +112,7 @@ def compare(arguments, python, files: pathlib.Path, chunk_ms: int) -> list:
     sherpa = [python, HERE / "sherpa_worker.py", "--model", model, "--list", files]
     sherpa += ["--precision", arguments.precision]
     # Greedy search, as the other engine.
-    linnet = [arguments.linnet, "eval", arguments.dir, "--json", "--beam", "1", "--chunk-ms", chunk_ms, "--limit", arguments.limit]
+    linnet = [arguments.linnet, "eval", arguments.dir, "--json", "--beam", "1", "--single-pass", "--chunk-ms", chunk_ms, "--limit", arguments.limit]
     if arguments.model:
         linnet += ["--model", arguments.model]
     ours, theirs = [], []

@@ -1649,8 +1649,8 @@ linnet_status_t linnet_devices_free(linnet_devices_t devices);
  * second. On an error `*transcript` is zero.
  *
  * `config` may be null. Of it a recording takes `chunk_ms` (of which 0 is the longest here), `max_symbols_per_frame`,
- * `beam_width`, `alternatives`, `hotwords`, `grammar`, `language_model`, `format`, `speakers` and `speaker_threshold`;
- * rate and channels are those of the arguments, and nothing ends its one utterance early.
+ * `beam_width`, `alternatives`, `hotwords`, `grammar`, `language_model`, `format`, `speakers`, `speaker_threshold` and
+ * `second_pass`; rate and channels are those of the arguments, and nothing ends its one utterance early.
  *
  * Errors: LINNET_ERROR_INVALID_HANDLE; LINNET_ERROR_INVALID_ARGUMENT as linnet_stream_push_f32 and linnet_stream_new;
  * LINNET_ERROR_AUDIO when the rate or the number of channels is not one that can be converted; LINNET_ERROR_UNSUPPORTED;

@@ -51,6 +51,7 @@ def searches_table(args, model):
         ("beam of 4 without n-grams", ["--beam", 4, "--no-lm"]),
         ("beam of 4", ["--beam", 4]),
         ("beam of 8", ["--beam", 8]),
+        ("beam of 8, no second pass (`--single-pass`)", ["--single-pass"]),
     ):
         ((_, results),) = measure(args, *model, *options).items()
         print(f"| {name} | {rates(results)[0]:.1f} |", flush=True)
@@ -75,6 +76,8 @@ def main():
     args = parser.parse_args()
     model = ["--model", args.model]
     chunks_table(args, measure(args, *model, "--all-chunks"))
+    print("\nWithout a second pass:\n")
+    chunks_table(args, measure(args, *model, "--all-chunks", "--single-pass"))
     searches_table(args, model)
     precision_table(args, model)
 

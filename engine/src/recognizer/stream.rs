@@ -290,8 +290,7 @@ impl Stream {
     /// Searches the frames of the second pass up to `limit` instead of those of the first.
     fn review(&mut self, limit: u64, end: Duration, mut changed: bool) -> bool {
         while let Some(second) = &mut self.second
-            && let Some(heard) =
-                second.review(limit, &mut self.search, self.engine.head(), &mut self.buffers.decoded)
+            && let Some(heard) = second.review(limit, &mut self.search, self.engine.head(), &mut self.buffers.decoded)
         {
             if heard {
                 changed = self.take_decoded(self.heard_by_chunk(self.search.frames(), end), changed);
