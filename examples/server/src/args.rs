@@ -54,6 +54,9 @@ pub struct Args {
     /// Most live streams at once [default: half of what the threads were measured to do at the start].
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     max_streams: Option<u32>,
+    /// Let finals of live streams stand as the first pass heard them, for half the work.
+    #[arg(long)]
+    single_pass: bool,
     /// Most recordings at once [default: two for each core].
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     max_recordings: Option<u32>,
@@ -91,6 +94,7 @@ impl Args {
             tokens: self.tokens.as_deref().map(Tokens::read).transpose()?,
             allow_open: self.allow_open,
             max_streams: self.max_streams.map(|n| n as usize),
+            second_pass: !self.single_pass,
             max_connections: self.max_connections as usize,
             max_body: self.max_body_mb * 1_000_000,
             drain_timeout: Duration::from_secs(self.drain_s.into()),

@@ -22,6 +22,8 @@ pub struct Config {
     pub workers: usize,
     /// Most live streams; `None` measures the model at the start and takes what the threads can do.
     pub max_streams: Option<usize>,
+    /// Whether a second pass corrects live streams ([`linnet::StreamConfig::second_pass`]), which then take twice the time.
+    pub second_pass: bool,
     /// Most recordings at once.
     pub max_recordings: usize,
     /// Most TCP connections.
@@ -53,6 +55,7 @@ impl Default for Config {
             canary: None,
             workers: cores,
             max_streams: None,
+            second_pass: true,
             max_recordings: 2 * cores,
             max_connections: 4096,
             max_body: 2 << 30,

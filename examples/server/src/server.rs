@@ -118,7 +118,7 @@ impl Server {
         #[cfg(feature = "tls")]
         let tls = config.tls.clone().map(Tls::new).transpose()?;
         let listener = TcpListener::bind(address).await.map_err(|source| ServerError::Bind { address, source })?;
-        let real_time_factor = measure(&engine)?;
+        let real_time_factor = measure(&engine, config.second_pass)?;
         let workers = config.workers.max(1);
         let max_streams = config.max_streams.unwrap_or_else(|| {
             let streams = workers as f64 * UTILIZATION / real_time_factor;
@@ -340,7 +340,7 @@ fn model_id(engine: &Engine) -> Uuid {
 }
 
 /// Processor time for a second of audio, in seconds: the better of two runs over noise.
-fn measure(engine: &Engine) -> Result<f64, linnet::Error> {
+fn measure(engine: &Engine, second_pass: bool) -> Result<f64, linnet::Error> {
     const SECONDS: usize = 2;
     let mut state = 1u32;
     let noise: Vec<f32> = (0..16_000 * SECONDS)
@@ -356,6 +356,7 @@ fn measure(engine: &Engine) -> Result<f64, linnet::Error> {
     let mut config = StreamConfig::default();
     // Else the encoder would rest, as noise is no speech.
     config.gate = false;
+    config.second_pass = second_pass;
     for _ in 0..2 {
         let mut stream = engine.stream(config.clone())?;
         let began = Instant::now();

@@ -49,7 +49,8 @@ fn open_live(
 ) -> Result<Response, ApiError> {
     let client = authorize(&app, headers)?;
     let upgrade = upgrade.map_err(|error| ApiError::bad_request(error.to_string()))?;
-    let params = Params::parse(uri.query().unwrap_or_default(), Kind::Live, app.engine.info())?;
+    let mut params = Params::parse(uri.query().unwrap_or_default(), Kind::Live, app.engine.info())?;
+    params.settings.stream.second_pass = app.config.second_pass;
     let place = app.admission.stream(client.as_ref(), app.pool.delay())?;
     let span = info_span!("live", request = %request.id, client = client.as_ref().map(|client| client.name.as_str()));
     let config = &app.config;
