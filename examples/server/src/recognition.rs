@@ -415,7 +415,7 @@ impl Lane {
 
 fn note_word(last_word_end: &mut Option<Duration>, told: Option<Duration>, hypothesis: &Hypothesis) {
     if let Some(word) = hypothesis.words().last()
-        && told.is_none_or(|told| word.end > told)
+        && told.is_none_or(|told| word.start >= told)
     {
         *last_word_end = Some(word.end);
     }

@@ -391,9 +391,13 @@ impl Beam {
         self.frame - self.silent_since.min(self.frame)
     }
 
-    /// Counts frames that were not decoded because nothing is said in them.
+    /// Counts frames that were not decoded because nothing is said in them. What was said before such a pause is settled,
+    /// as a host may have acted on it: what comes later no longer changes it, except in a grammar, which decides at the end.
     pub fn skip(&mut self, frames: u64) {
         self.frame += frames;
+        if frames > 0 && self.grammar.is_none() {
+            self.beam.drain(1..).for_each(|index| self.pool.give_back(index));
+        }
     }
 
     /// Starts a new utterance in the same stream: the predictor forgets, frames are counted on.

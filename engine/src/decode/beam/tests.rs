@@ -130,6 +130,22 @@ fn shared_tokens_are_confirmed_and_the_rest_is_the_tail() {
 }
 
 #[test]
+fn a_pause_settles_what_was_said() {
+    for (pause, expected) in [(0, "abe"), (1, "ace")] {
+        let (head, mut beam) = search(4, &[Hotword::new("abe").with_boost(0.8)], None);
+        let mut decoded = Decoded::default();
+        choice(1.0, 2.0).iter().for_each(|frame| _ = beam.decode(&head, frame, &mut decoded));
+        beam.skip(pause);
+        beam.decode(&head, &frame(&[(4, 5.0), (BLANK, 0.0)]), &mut decoded);
+        let confirmed = std::mem::take(&mut decoded.confirmed);
+        beam.finish_utterance(&mut decoded);
+        let ids: Vec<u32> = confirmed.iter().chain(&decoded.confirmed).map(|token| token.id).collect();
+        assert_eq!(text(&ids), expected, "a pause of {pause} frames");
+        assert_eq!(beam.frames(), 4 + pause);
+    }
+}
+
+#[test]
 fn a_new_utterance_forgets() {
     let (head, mut beam) = search(4, &[Hotword::new("abe")], Some("public <x> = ab | ac;"));
     let first = all(&head, &mut beam, &choice(1.0, 2.0));
