@@ -123,7 +123,7 @@ pub struct SearchArgs {
     /// Hypotheses to follow at once. 1 is greedy search.
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u8).range(1..=64))]
     pub beam: u8,
-    /// Let finals stand as the first pass heard them, for half the work.
+    /// Let finals stand as the first pass heard them, for three fifths of the work.
     #[arg(long)]
     pub single_pass: bool,
     /// N-gram model to let the beam agree with, as `linnet lm` makes it, in place of the one in the model file.

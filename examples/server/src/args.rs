@@ -54,7 +54,7 @@ pub struct Args {
     /// Most live streams at once [default: half of what the threads were measured to do at the start].
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
     max_streams: Option<u32>,
-    /// Let finals of live streams stand as the first pass heard them, for half the work.
+    /// Let finals of live streams stand as the first pass heard them, for three fifths of the work.
     #[arg(long)]
     single_pass: bool,
     /// Most recordings at once [default: two for each core].
