@@ -1,7 +1,9 @@
 """Cheap augmentation on log-mel features: everything a room, a microphone and a line do, without touching samples."""
 
 import numpy as np
+import torch
 
+import mixing
 from features import LOG_FLOOR
 
 
@@ -36,7 +38,8 @@ def add_noise(mel, noises, rng):
     speech_level = np.log(np.mean(np.exp(mel)) + 1e-9)
     noise_level = np.log(np.mean(np.exp(piece)) + 1e-9)
     below = rng.uniform(3, 25) * np.log(10) / 10
-    return np.logaddexp(mel, piece + (speech_level - noise_level - below))
+    piece = piece + (speech_level - noise_level - below)
+    return mixing.add(torch.from_numpy(mel), torch.from_numpy(piece.astype(np.float32)), rng).numpy()
 
 
 def smooth(mel, width):
@@ -98,11 +101,11 @@ def augment(item, noises, rng):
     mel = np.maximum(mel, LOG_FLOOR).astype(np.float32)
     fill = mel.mean()
     for _ in range(2):
-        width = rng.integers(0, 9)
+        width = rng.integers(0, 15)
         start = rng.integers(bands - width)
         mel[:, start : start + width] = fill
-    for _ in range(len(mel) // 400 + 1):
-        width = rng.integers(0, 12)
+    for _ in range(len(mel) // 170 + 1):
+        width = rng.integers(0, 20)
         start = rng.integers(max(1, len(mel) - width))
         mel[start : start + width] = fill
     item.mel = mel

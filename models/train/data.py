@@ -21,6 +21,7 @@ SLOT_STEP = 2  # mel frames between the phone targets of one encoder frame
 EMIT_DELAY = 3.0  # mel frames of right context a token has at least before it is emitted
 EMIT_JITTER = 4.0
 NOISE_SHARE = 0.15  # of the examples stand beside noise
+STILL_SHARE = 0.2  # of the examples stand in more of their own background
 LONGEST_TOKEN = 30  # mel frames of speech assumed before the first token's end
 IGNORE = -100
 UNKNOWN = 255  # phone of a frame in recordings whose alignment has tokens only
@@ -199,10 +200,21 @@ class Batches:
             phones.append(u.phones[first:last])
             at += last - first
         item = Item(np.concatenate(mels), np.concatenate(tokens), np.concatenate(ends), np.concatenate(phones))
+        if self.rng.random() < STILL_SHARE:
+            item = self.in_background(item)
         if self.rng.random() < NOISE_SHARE:
             item = self.beside_noise(item)
         return augment.augment(item, self.noises, self.rng) if self.rng.random() < augmented else item
 
+    def in_background(self, item):
+        """The example with up to 1.5 s of its own background before and after it, as behind a gate: in long chunks a lone
+        word is heard among much that is none."""
+        level = np.percentile(item.mel, 5, axis=0)
+        before, after = (self.rng.integers(30, 150, size=2)).tolist()
+        around = [level + self.rng.gumbel(-0.3, 0.45, (count, len(level))) for count in (before, after)]
+        mel = np.concatenate([around[0], item.mel, around[1]]).astype(np.float32)
+        phones = np.concatenate([np.full(before, UNKNOWN, np.uint8), item.phones, np.full(after, UNKNOWN, np.uint8)])
+        return Item(np.maximum(mel, LOG_FLOOR), item.tokens, item.ends + before, phones)
 
     def beside_noise(self, item):
         """The example after or before a stretch of noise without words, or the noise alone: without these a transducer

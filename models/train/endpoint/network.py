@@ -81,14 +81,15 @@ class Endpointer(nn.Module):
         return {"format": "linnet-endpoint", "config": json.dumps({**self.config(), "features": FEATURES})}
 
     @torch.no_grad()
-    def widened(self, hidden, floor_rise):
-        """The same function with so many units in the GRU, and floors: new units hear all and are not heard by anybody
-        yet, and floors are not heard yet."""
-        wide, old = Endpointer(self.stack, self.width, hidden, floor_rise), self.hidden
-        same = ("mean", "scale", "input.bias", "output.bias")
+    def widened(self, width, hidden, floor_rise):
+        """The same function with so many units in the linear layer and the GRU, and floors: new units hear all and are not
+        heard by anybody yet, and floors are not heard yet."""
+        wide, old = Endpointer(self.stack, width, hidden, floor_rise), self.hidden
+        same = ("mean", "scale", "output.bias")
         wide.load_state_dict({**wide.state_dict(), **{k: v for k, v in self.state_dict().items() if k in same}})
-        wide.input.weight.zero_()
-        wide.input.weight[:, : self.input.in_features] = self.input.weight
+        wide.input.weight[: self.width] = 0
+        wide.input.weight[: self.width, : self.input.in_features] = self.input.weight
+        wide.input.bias[: self.width] = self.input.bias
         wide.output.weight.zero_()
         wide.output.weight[:, :old] = self.output.weight
         for (_, to), (_, weight) in zip(wide.gru.named_parameters(), self.gru.named_parameters()):

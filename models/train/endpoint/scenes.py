@@ -16,6 +16,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import mixing  # noqa: E402
 from features import LOG_FLOOR, MEL_BANDS, log_mel  # noqa: E402
 from prepare import open_split  # noqa: E402
 
@@ -131,15 +132,17 @@ class Scenes:
 
     def babble(self, frames=3000):
         """Several recordings at once."""
-        power = np.zeros((frames, MEL_BANDS), np.float32)
+        crowd = None
         for _ in range(self.rng.integers(3, 9)):
-            at, gain = 0, self.rng.uniform(-1.5, 1)
+            voice, at, gain = np.empty((frames, MEL_BANDS), np.float32), 0, self.rng.uniform(-1.5, 1)
             while at < frames:
                 mel, *_ = self.clips.sentence()
                 mel = mel[: frames - at] - np.log(np.exp(mel).mean()) + gain
-                power[at : at + len(mel)] += np.exp(mel)
+                voice[at : at + len(mel)] = mel
                 at += len(mel)
-        return np.log(power + 1e-7)
+            voice = torch.from_numpy(voice)
+            crowd = voice if crowd is None else mixing.add(crowd, voice, self.rng)
+        return np.logaddexp(crowd.numpy(), np.float32(np.log(1e-7)))
 
     def pause_frames(self):
         return int(np.exp(self.rng.uniform(np.log(12), np.log(170))))
@@ -294,7 +297,7 @@ class Scenes:
             below = [levels[number] - (rng.uniform(0, 12) if layer else 0) for number in scenes]
             gains = torch.tensor(below, dtype=torch.float32) * math.log(10) / 10
             noise = torch.from_numpy(np.stack([self.noise() for _ in scenes])) + gains[:, None, None]
-            mel[scenes] = torch.logaddexp(mel[scenes], noise)
+            mel[scenes] = mixing.add(mel[scenes], noise, rng)
 
     def add_rooms(self, mel):
         """Adds the sound of a room to one scene in four. In place."""

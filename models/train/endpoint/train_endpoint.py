@@ -91,8 +91,9 @@ def main():
     network = Endpointer.load(args.init).train() if args.init else Endpointer(
         args.stack, args.width, args.hidden, args.floor_rise
     )
-    if args.init and (args.hidden > network.hidden or args.floor_rise and not network.floor_rise):
-        network = network.widened(max(args.hidden, network.hidden), args.floor_rise)
+    wide = max(args.width, network.width), max(args.hidden, network.hidden)
+    if args.init and (wide != (network.width, network.hidden) or args.floor_rise and not network.floor_rise):
+        network = network.widened(*wide, args.floor_rise)
     print(f"{sum(p.numel() for p in network.parameters()):,} weights", flush=True)
     optimizer = torch.optim.AdamW(network.parameters(), args.lr, betas=(0.9, 0.98), weight_decay=1e-3)
     began, mean = time.time(), np.zeros(2)
