@@ -74,12 +74,15 @@ fn noise(seconds: usize, level: f32, mut seed: u32) -> Vec<f32> {
         .collect()
 }
 
-/// First sample from which four of five stretches of 30 ms have more than a hundredth of the power of the loudest one.
-/// A click, such as recordings begin with, is shorter.
+/// First sample from which four of five stretches of 30 ms have more than a hundredth of the power of the loudest one, and
+/// more than four times that of the background: some recordings hum as loudly as others whisper. A click, such as
+/// recordings begin with, is shorter.
 fn onset(samples: &[f32]) -> usize {
     let power: Vec<f32> = samples.chunks(480).map(|part| part.iter().map(|x| x * x).sum()).collect();
-    let loudest = power.iter().copied().fold(0.0, f32::max);
-    let loud: Vec<bool> = power.iter().map(|&power| power > 0.01 * loudest).collect();
+    let mut sorted = power.clone();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let (background, loudest) = (sorted[sorted.len() / 10], sorted[sorted.len() - 1]);
+    let loud: Vec<bool> = power.iter().map(|&power| power > (0.01 * loudest).max(4.0 * background)).collect();
     let begins = |part: &[bool]| part[0] && part.iter().filter(|&&loud| loud).count() >= 4;
     loud.windows(5).position(begins).unwrap_or(0) * 480
 }
