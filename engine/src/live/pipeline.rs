@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use super::{Clock, Counters, mailbox::Mailbox, mailbox::Stamp, worker::Changes};
 use crate::{AudioFormat, Engine, Error, Metrics, Stream, StreamConfig, audio::ring, transcript::Hypothesis};
 
-/// Audio that waits at this length, for this time, means that the recognizer is behind: chunks are made longer and the second
-/// pass rests, which is cheaper. A device that delivers much at once, or a host that got stuck, makes audio wait too, but not for long.
+/// Audio that waits at this length, for this time, means that the recognizer is behind: chunks are made longer and the
+/// second pass rests, which is cheaper. A device that delivers much at once, or a host that got stuck, makes audio wait
+/// too, but not for long.
 const BEHIND: Duration = Duration::from_millis(400);
 const BEHIND_FOR: Duration = Duration::from_millis(200);
 
