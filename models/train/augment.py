@@ -76,7 +76,8 @@ def augment(item, noises, rng):
     speed = rng.uniform(0.93, 1.08)
     positions = np.arange(int(len(mel) / speed)) * speed
     mel = interpolate(mel, positions, 0)
-    item.phones = phones[np.minimum(np.rint(positions).astype(np.int64), len(phones) - 1)]
+    nearest = np.minimum(np.rint(positions).astype(np.int64), len(phones) - 1)
+    item.phones, item.rows = phones[nearest], item.rows[nearest]
     item.ends = item.ends / speed
     bands = mel.shape[1]
     if rng.random() < 0.5:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 import augment
+import teacher
 from features import LOG_FLOOR
 from model import halve
 from prepare import open_split
@@ -24,12 +25,16 @@ NOISE_SHARE = 0.15  # of the examples stand beside noise
 STILL_SHARE = 0.2  # of the examples stand in more of their own background
 LONGEST_TOKEN = 30  # mel frames of speech assumed before the first token's end
 IGNORE = -100
+JOINED_FRAMES = 200  # shorter clips are joined into sequences
 UNKNOWN = 255  # phone of a frame in recordings whose alignment has tokens only
+NO_ROW = -1  # row of a frame for which there is no output of the teacher
+TEACHER_DELAY = 4  # mel frames of right context that an encoder frame has for the teacher's output
 
 
 @dataclass
 class Utterance:
-    """One aligned recording: where its features lie, its tokens, when each ends, and the phone of every mel frame."""
+    """One aligned recording: where its features lie, its tokens, when each ends, the phone of every mel frame, and the
+    first row of the teacher's output for it."""
 
     part: int
     at: int
@@ -40,16 +45,20 @@ class Utterance:
     text: str
     corpus: str
     speech: tuple | None  # first and last frame of speech
+    row: int = NO_ROW
+    told: bool = True  # what is said in it; otherwise only the teacher knows
 
 
 @dataclass
 class Item:
-    """One training example: features with token ends and phones in the same (warped) frames."""
+    """One training example: features with token ends, phones and rows of the teacher in the same (warped) frames."""
 
     mel: np.ndarray
     tokens: np.ndarray
     ends: np.ndarray
     phones: np.ndarray
+    rows: np.ndarray
+    told: bool = True
 
 
 @dataclass
@@ -63,6 +72,8 @@ class Batch:
     path_labels: torch.Tensor
     ctc: torch.Tensor
     phones: torch.Tensor
+    teacher: torch.Tensor | None  # (batch, encoder frames, parts), zero where unknown
+    told: torch.Tensor  # (batch,) whether the tokens are what is said
 
 
 def encoder_frames(frames):
@@ -103,11 +114,13 @@ def from_tokens(row, frames):
 def load_utterances(folder, parts, tokenizer, min_score=-np.inf):
     """Aligned utterances of `parts`: [(split name, glob of its alignments)]; also the features of each part. Alignments
     of realign.py that score less than `min_score` are left out."""
-    utterances, features, dropped = [], [], 0
+    utterances, features, dropped, rows_before = [], [], 0, 0
     for number, (name, pattern) in enumerate(parts):
         index, mel = open_split(folder, name)
         features.append(mel)
-        by_path = {row["path"]: row for row in index}
+        starts = teacher.offsets(index) + rows_before
+        by_path = {row["path"]: row | {"row": int(start)} for row, start in zip(index, starts)}
+        rows_before = int(starts[-1])
         for path in sorted(glob.glob(str(pattern))):
             for line in open(path):
                 if not line.endswith("\n"):
@@ -123,9 +136,21 @@ def load_utterances(folder, parts, tokenizer, min_score=-np.inf):
                 else:
                     ends, phones, speech = from_words(row, tokenizer.encode(row["text"], out_type=str), frames)
                 corpus = row["path"].split("/")[0]
-                utterances.append(Utterance(number, entry["at"], frames, tokens, ends, phones, row["text"], corpus, speech))
+                found = (number, entry["at"], frames, tokens, ends, phones, row["text"], corpus, speech, entry["row"])
+                utterances.append(Utterance(*found))
     print(f"{len(utterances)} utterances, {sum(u.frames for u in utterances) / 360000:.2f} h; {dropped} left out", flush=True)
     return utterances, features
+
+
+def load_untold(folder, name, part, row):
+    """Recordings of a split of which only the teacher's output is known, that start at row `row` of all splits'."""
+    index, mel = open_split(folder, name)
+    nothing, never = np.zeros(0, np.int64), np.zeros(0, np.float32)
+    return [
+        Utterance(part, entry["at"], frames, nothing, never, np.full(frames, UNKNOWN, np.uint8), "", name, None, int(start) + row, False)
+        for entry, start in zip(index, teacher.offsets(index))
+        if (frames := entry["frames"]) >= JOINED_FRAMES
+    ], mel
 
 
 def load_noise(folder):
@@ -142,8 +167,9 @@ def load_noise(folder):
 class Batches:
     """Endless batches of about `seconds` of audio; short clips are joined so that words are seen in sequence."""
 
-    def __init__(self, utterances, features, noises, blank, seed=0, weights=None):
+    def __init__(self, utterances, features, noises, blank, seed=0, weights=None, outputs=None):
         self.utterances, self.features, self.noises, self.blank = utterances, features, noises, blank
+        self.outputs = outputs  # of the teacher
         self.weights = weights or {}
         self.random = random.Random(seed)
         self.rng = np.random.default_rng(seed)
@@ -156,7 +182,7 @@ class Batches:
         for utterance in self.utterances:
             weight = self.weights.get(utterance.corpus, 1.0)
             for _ in range(int(weight) + (self.random.random() < weight % 1)):
-                if utterance.frames < 200:
+                if utterance.frames < JOINED_FRAMES:
                     short.append(utterance)
                 elif utterance.frames <= longest * 100:
                     items.append([utterance])
@@ -181,7 +207,7 @@ class Batches:
             self.queue = self.epoch(seconds, longest)
         items = [self.item(group, augmented) for group in self.queue.pop()]
         self.hours += sum(len(item.mel) for item in items) / 360_000
-        return collate(items, self.blank, self.rng)
+        return collate(items, self.blank, self.rng, self.outputs)
 
     def trim(self, utterance):
         """First and last frame with most of the silence at the ends cut: it teaches little and costs time."""
@@ -191,18 +217,20 @@ class Batches:
         return max(0, utterance.speech[0] - lead), min(utterance.frames, utterance.speech[1] + trail)
 
     def item(self, group, augmented):
-        mels, tokens, ends, phones, at = [], [], [], [], 0
+        mels, tokens, ends, phones, rows, at = [], [], [], [], [], 0
         for u in group:
             first, last = self.trim(u)
             mels.append(self.features[u.part][u.at + first : u.at + last].astype(np.float32))
             tokens.append(u.tokens)
             ends.append(u.ends + (at - first))
             phones.append(u.phones[first:last])
+            rows.append(u.row + np.arange(first, last) // teacher.ROW_FRAMES)
             at += last - first
-        item = Item(np.concatenate(mels), np.concatenate(tokens), np.concatenate(ends), np.concatenate(phones))
-        if self.rng.random() < STILL_SHARE:
+        item = Item(*(np.concatenate(one) for one in (mels, tokens, ends, phones, rows)))
+        item.told = all(u.told for u in group)
+        if self.rng.random() < STILL_SHARE and item.told:
             item = self.in_background(item)
-        if self.rng.random() < NOISE_SHARE:
+        if self.rng.random() < NOISE_SHARE and item.told:
             item = self.beside_noise(item)
         return augment.augment(item, self.noises, self.rng) if self.rng.random() < augmented else item
 
@@ -213,8 +241,9 @@ class Batches:
         before, after = (self.rng.integers(30, 150, size=2)).tolist()
         around = [level + self.rng.gumbel(-0.3, 0.45, (count, len(level))) for count in (before, after)]
         mel = np.concatenate([around[0], item.mel, around[1]]).astype(np.float32)
-        phones = np.concatenate([np.full(before, UNKNOWN, np.uint8), item.phones, np.full(after, UNKNOWN, np.uint8)])
-        return Item(np.maximum(mel, LOG_FLOOR), item.tokens, item.ends + before, phones)
+        phones = np.pad(item.phones, (before, after), constant_values=UNKNOWN)
+        rows = np.pad(item.rows, (before, after), constant_values=NO_ROW)
+        return Item(np.maximum(mel, LOG_FLOOR), item.tokens, item.ends + before, phones, rows)
 
     def beside_noise(self, item):
         """The example after or before a stretch of noise without words, or the noise alone: without these a transducer
@@ -225,12 +254,14 @@ class Batches:
         noise = noise[at : at + length].astype(np.float32)
         loudness = [np.log(np.mean(np.exp(mel)) + 1e-9) for mel in (item.mel, noise)]
         noise = np.maximum(noise + loudness[0] - loudness[1] - self.rng.uniform(-1, 5), LOG_FLOOR)
-        unknown = np.full(length, UNKNOWN, np.uint8)
         if self.rng.random() < 0.3:
-            return Item(noise, item.tokens[:0], item.ends[:0], unknown)
-        if self.rng.random() < 0.5:
-            return Item(np.concatenate([noise, item.mel]), item.tokens, item.ends + length, np.concatenate([unknown, item.phones]))
-        return Item(np.concatenate([item.mel, noise]), item.tokens, item.ends, np.concatenate([item.phones, unknown]))
+            return Item(noise, item.tokens[:0], item.ends[:0], np.full(length, UNKNOWN, np.uint8), np.full(length, NO_ROW))
+        before = length if self.rng.random() < 0.5 else 0
+        around = (before, length - before)
+        phones = np.pad(item.phones, around, constant_values=UNKNOWN)
+        rows = np.pad(item.rows, around, constant_values=NO_ROW)
+        mel = np.concatenate([noise, item.mel] if before else [item.mel, noise])
+        return Item(mel, item.tokens, item.ends + before, phones, rows)
 
 
 def emission_frames(ends, frames, rng):
@@ -252,7 +283,20 @@ def ctc_labels(tokens, emissions, frames, blank):
     return labels
 
 
-def collate(items, blank, rng):
+def teacher_targets(rows, frames, outputs):
+    """(frames, parts): the mean of the teacher's output over the 80 ms that end TEACHER_DELAY before what an encoder frame
+    sees; zeros where any of it is unknown."""
+    at = 8 * np.arange(frames)[:, None] - 8 - TEACHER_DELAY + np.arange(1, 8, 2)[None]
+    inside = (at >= 0) & (at < len(rows))
+    wanted = np.where(inside, rows[np.clip(at, 0, len(rows) - 1)], NO_ROW)
+    known = (wanted != NO_ROW).all(1)
+    targets = np.zeros((frames, outputs.shape[1]), np.float32)
+    found = outputs[wanted[known]].astype(np.float32)  # (known frames, 4, parts)
+    targets[known] = found.mean(1) * found.any(2).all(1)[:, None]
+    return targets
+
+
+def collate(items, blank, rng, outputs=None):
     frames = [len(item.mel) for item in items]
     encoder = [encoder_frames(n) for n in frames]
     longest, most = max(encoder), max(1, *(len(item.tokens) for item in items))
@@ -261,6 +305,7 @@ def collate(items, blank, rng):
     emissions = np.full((len(items), most), 0, np.int64)
     ctc = np.full((len(items), longest), IGNORE, np.int64)
     phones = np.full((len(items), longest, 8 // SLOT_STEP), IGNORE, np.int64)
+    taught = None if outputs is None else np.zeros((len(items), longest, outputs.shape[1]), np.float32)
     rows, times, states, labels = [], [], [], []
     for b, item in enumerate(items):
         count, n_tokens = encoder[b], len(item.tokens)
@@ -268,11 +313,16 @@ def collate(items, blank, rng):
         tokens[b, :n_tokens] = item.tokens
         emit = emission_frames(item.ends, count, rng)
         emissions[b, :n_tokens] = emit
-        ctc[b, :count] = ctc_labels(item.tokens, emit, count, blank)
+        if item.told:
+            ctc[b, :count] = ctc_labels(item.tokens, emit, count, blank)
         slot = 8 * np.arange(count)[:, None] - 8 + SLOT_STEP * np.arange(8 // SLOT_STEP)[None]
         inside = (slot >= 0) & (slot < frames[b])
         labels_here = item.phones[np.clip(slot, 0, frames[b] - 1)].astype(np.int64)
         phones[b, :count] = np.where(inside & (labels_here != UNKNOWN), labels_here, IGNORE)
+        if outputs is not None:
+            taught[b, :count] = teacher_targets(item.rows, count, outputs)
+        if not item.told:
+            continue
         # The aligned path through the lattice: every token at its frame, a blank that ends each frame.
         order = np.argsort(np.concatenate([emit, np.arange(count) + 0.5]), kind="stable")
         time = np.concatenate([emit, np.arange(count)])[order]
@@ -282,9 +332,11 @@ def collate(items, blank, rng):
         times.append(time)
         states.append(np.cumsum(is_token) - is_token)
         labels.append(label)
-    path = tuple(torch.from_numpy(np.concatenate(x).astype(np.int64)) for x in (rows, times, states))
+    nothing = [np.zeros(0)]  # where nothing is told
+    path = tuple(torch.from_numpy(np.concatenate(nothing + x).astype(np.int64)) for x in (rows, times, states))
     return Batch(
         torch.from_numpy(features), torch.tensor(frames), torch.from_numpy(tokens),
         torch.tensor([len(item.tokens) for item in items]), torch.from_numpy(emissions), path,
-        torch.from_numpy(np.concatenate(labels)), torch.from_numpy(ctc), torch.from_numpy(phones),
+        torch.from_numpy(np.concatenate(nothing + labels).astype(np.int64)), torch.from_numpy(ctc), torch.from_numpy(phones),
+        None if taught is None else torch.from_numpy(taught), torch.tensor([item.told for item in items]),
     )

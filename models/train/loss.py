@@ -56,5 +56,5 @@ def banded_transducer_loss(joint, projected, predicted, lengths, batch, blank, b
     last = torch.stack(ends, 1)[torch.arange(len(low)), lengths - 1]
     at = (batch.token_lengths - low[torch.arange(len(low)), lengths - 1]).clamp(0, width - 1)
     score = last.gather(1, at[:, None])[:, 0]
-    usable = score > impossible / 2
+    usable = (score > impossible / 2) & batch.told
     return -(score * usable).sum() / (batch.token_lengths * usable).sum().clamp(min=1)

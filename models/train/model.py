@@ -35,6 +35,7 @@ class Config:
     dropout: float = 0.0
     phones: int = 40
     phone_slots: int = 4
+    teacher_parts: int = 0  # of a teacher's output that a head predicts in training
     # The stem computes conv((x - input_mean) * input_scale) in training; `export_state` folds both into conv.0.
     input_mean: float = -12.5
     input_scale: float = 0.3
@@ -252,8 +253,9 @@ class Encoder(nn.Module):
         self.pre_encode = Subsampling(config)
         self.layers = nn.ModuleList(ConformerLayer(config) for _ in range(config.n_layers))
 
-    def forward(self, features, lengths, look_ahead):
-        """features (batch, frames, mel), lengths in frames -> (batch, encoder frames, d_model), their lengths."""
+    def forward(self, features, lengths, look_ahead, tap=0):
+        """features (batch, frames, mel), lengths in frames -> (batch, encoder frames, d_model), their lengths; also what
+        layer `tap` (from 1) gives, where asked."""
         x, lengths = self.pre_encode(features, lengths)
         frames = x.shape[1]
         allowed = chunk_mask(frames, self.config.left_context, look_ahead)[None]
@@ -263,9 +265,11 @@ class Encoder(nn.Module):
             allowed = allowed & ~padding[:, None, :]
         penalty = torch.zeros(allowed.shape).masked_fill_(~allowed, -1e4).unsqueeze(1)
         positions = relative_positions(frames, self.config.d_model)
-        for layer in self.layers:
+        tapped = None
+        for number, layer in enumerate(self.layers, 1):
             x = layer(x, penalty, positions, padding)
-        return x, lengths
+            tapped = x if number == tap else tapped
+        return (x, lengths, tapped) if tap else (x, lengths)
 
 
 class Prediction(nn.Module):
@@ -311,7 +315,7 @@ class CtcDecoder(nn.Module):
 
 
 class Transducer(nn.Module):
-    """Encoder, predictor and joiner, with the CTC and phone heads that only training uses."""
+    """Encoder, predictor and joiner, with the CTC, phone and teacher heads that only training uses."""
 
     def __init__(self, config):
         super().__init__()
@@ -321,6 +325,8 @@ class Transducer(nn.Module):
         self.joint = Joint(config)
         self.ctc_decoder = CtcDecoder(config)
         self.aux_phone = nn.Linear(config.d_model, config.phones * config.phone_slots)
+        if config.teacher_parts:
+            self.aux_teacher = nn.Linear(config.d_model, config.teacher_parts)
         self.blank = config.vocab_size
 
     def predict(self, tokens, state=None):
@@ -330,8 +336,8 @@ class Transducer(nn.Module):
 
 
 def export_state(model_state, config):
-    """State dict under NeMo's names: the input normalisation folded into conv.0, the phone head dropped."""
-    state = {name: value.detach().clone().float() for name, value in model_state.items() if not name.startswith("aux_phone")}
+    """State dict under NeMo's names: the input normalisation folded into conv.0, the phone and teacher heads dropped."""
+    state = {name: value.detach().clone().float() for name, value in model_state.items() if not name.startswith("aux_")}
     weight = state["encoder.pre_encode.conv.0.weight"] * config.input_scale
     state["encoder.pre_encode.conv.0.weight"] = weight
     state["encoder.pre_encode.conv.0.bias"] -= config.input_mean * weight.sum((1, 2, 3))

@@ -47,11 +47,11 @@ def mel_filters():
 FILTERS, HANN = mel_filters(), np.hanning(FFT + 1)[:-1].astype(np.float32)
 
 
-def log_mel(samples):
-    """(BINS, 100 * WINDOW_S) of a recording, silence after it."""
-    padded = np.pad(samples, (0, WINDOW_S * RATE - len(samples)))
+def log_mel(samples, window_s=WINDOW_S):
+    """(BINS, 100 * window_s) of a recording, silence after it."""
+    padded = np.pad(samples, (0, window_s * RATE - len(samples)))
     padded = np.pad(padded, FFT // 2, mode="reflect")
-    frames = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP][: WINDOW_S * RATE // HOP]
+    frames = np.lib.stride_tricks.sliding_window_view(padded, FFT)[::HOP][: window_s * RATE // HOP]
     logs = np.log10(np.maximum(FILTERS @ (np.abs(np.fft.rfft(frames * HANN)) ** 2).T, 1e-10))
     return ((np.maximum(logs, logs.max() - 8) + 4) / 4).astype(np.float32)
 

@@ -119,7 +119,7 @@ class LossTest(unittest.TestCase):
         encoded, predicted = torch.randn(2, 5, joint_size), torch.randn(2, 4, joint_size)
         tokens, counts = torch.tensor([[1, 2, 3], [4, 0, 0]]), torch.tensor([3, 1])
         emissions, frames = torch.tensor([[1, 1, 3], [2, 0, 0]]), torch.tensor([5, 4])
-        batch = SimpleNamespace(tokens=tokens, token_lengths=counts, emissions=emissions)
+        batch = SimpleNamespace(tokens=tokens, token_lengths=counts, emissions=emissions, told=torch.tensor([True, True]))
         for before, after in ((9, 9), (1, 1), (0, 0)):
             expected = 0.0
             for row in range(2):
@@ -127,9 +127,14 @@ class LossTest(unittest.TestCase):
                 for times in itertools.combinations_with_replacement(range(int(frames[row])), int(counts[row])):
                     if all(e - before <= t <= e + after for t, e in zip(times, emissions[row].tolist())):
                         scores.append(self.path_score(joint, encoded[row], predicted[row], tokens[row], times, frames[row], blank))
-                expected -= torch.logsumexp(torch.stack(scores), 0)
+                expected = expected - torch.logsumexp(torch.stack(scores), 0)
+                first = expected if row == 0 else first
             got = banded_transducer_loss(joint, encoded, predicted, frames, batch, blank, before, after)
             self.assertAlmostEqual(float(got), float(expected / counts.sum()), places=4)
+            batch.told[1] = False
+            got = banded_transducer_loss(joint, encoded, predicted, frames, batch, blank, before, after)
+            batch.told[1] = True
+            self.assertAlmostEqual(float(got), float(first / counts[0]), places=4)
 
     @staticmethod
     def path_score(joint, encoded, predicted, tokens, times, frames, blank):

@@ -28,7 +28,8 @@ import torch.distributed
 import torch.nn.functional as F
 
 import optimizer
-from data import IGNORE, Batches, encoder_frames, load_noise, load_utterances
+import teacher
+from data import IGNORE, Batches, encoder_frames, load_noise, load_untold, load_utterances
 from loss import banded_transducer_loss
 from model import Config, Transducer, export_state, greedy_decode
 from prepare import open_split
@@ -143,7 +144,8 @@ class Trainer:
         self.tokenizer = sentencepiece.SentencePieceProcessor(model_file=str(Path(args.data) / "tokens.model"))
         state = self.initial_state()
         dimensions = {"vocab_size": self.tokenizer.vocab_size()} | (state or {}).get("config", {})
-        self.config = Config(**dimensions | {"dropout": args.dropout})
+        heads = {"teacher_parts": teacher.PARTS if args.teacher_weight else 0}
+        self.config = Config(**dimensions | heads | {"dropout": args.dropout})
         self.model = Transducer(self.config)
         self.average = Average(self.model, args.average)
         self.evaluated = Transducer(self.config).eval()
@@ -175,8 +177,9 @@ class Trainer:
 
     def start_from(self, state):
         """Weights only, the averaged ones where there are no others: a new schedule begins."""
-        average = {name: state["average"][name].float() for name in self.average.weights}
-        raw = state.get("model", average)
+        fresh = self.average.weights  # a teacher's head that the weights don't have yet
+        average = {name: state["average"].get(name, fresh[name]).float() for name in fresh}
+        raw = average | state.get("model", {})
         self.model.load_state_dict({name: raw[name].float() for name in average})
         self.average.weights = average
         self.average.steps = state["step"]
@@ -229,7 +232,7 @@ class Trainer:
         """{name: loss} of one batch; `lattice` takes the banded transducer loss instead of the single path."""
         model = self.model
         with torch.autocast("cpu", torch.bfloat16, enabled=self.args.bfloat16):
-            encoded, lengths = model.encoder(batch.features, batch.lengths, look_ahead)
+            encoded, lengths, tapped = model.encoder(batch.features, batch.lengths, look_ahead, self.args.teacher_layer)
         encoded = encoded.float()
         start = torch.full((len(batch.tokens), 1), model.blank)
         predicted, _ = model.predict(torch.cat([start, batch.tokens], 1))
@@ -239,16 +242,21 @@ class Trainer:
             out["lattice"] = banded_transducer_loss(model.joint, projected, predicted, lengths, batch, model.blank)
         row, frame, state = batch.path
         logits = model.joint(projected[row, frame], predicted[row, state])
-        out["path"] = F.cross_entropy(logits, batch.path_labels)
+        steps = max(1, len(batch.path_labels))  # none where nothing is told
+        out["path"] = F.cross_entropy(logits, batch.path_labels, reduction="sum") / steps
         frames = (batch.ctc != IGNORE).sum().clamp(min=1)  # none where every clip is too dense for CTC
         logits_ctc = model.ctc_decoder(encoded).flatten(0, 1)
         out["ctc"] = F.cross_entropy(logits_ctc, batch.ctc.flatten(), ignore_index=IGNORE, reduction="sum") / frames
         phones = model.aux_phone(encoded).view(-1, self.config.phones)
         known = (batch.phones != IGNORE).sum().clamp(min=1)  # none in alignments of tokens only
         out["phone"] = F.cross_entropy(phones, batch.phones.flatten(), ignore_index=IGNORE, reduction="sum") / known
+        if batch.teacher is not None:
+            known = batch.teacher.any(-1)
+            missed = model.aux_teacher(tapped.float()[known]) - batch.teacher[known]
+            out["teacher"] = missed.square().sum() / known.sum().clamp(min=1) / self.config.teacher_parts
         with torch.no_grad():
             token = batch.path_labels != model.blank
-            out["token_accuracy"] = (logits.argmax(-1) == batch.path_labels)[token].float().mean()
+            out["token_accuracy"] = (logits.argmax(-1) == batch.path_labels)[token].float().sum() / token.sum().clamp(min=1)
         return out
 
     def train(self):
@@ -256,7 +264,14 @@ class Trainer:
         parts = [part.split(":", 1) for part in args.part]
         utterances, features = load_utterances(args.data, parts, self.tokenizer, args.min_score)
         weights = dict((k, float(v)) for k, v in (w.split("=") for w in args.weight))
-        batches = Batches(utterances, features, load_noise(args.data), self.model.blank, seed=args.seed + self.step + 7919 * args.rank, weights=weights)
+        names = [name for name, _ in parts]
+        for name in args.untold:
+            row = sum(teacher.total_rows(args.data, one) for one in names)
+            more, mel = load_untold(args.data, name, len(names), row)
+            utterances, features, names = utterances + more, features + [mel], names + [name]
+        outputs = teacher.open_outputs(args.data, names) if args.teacher_weight else None
+        seed = args.seed + self.step + 7919 * args.rank
+        batches = Batches(utterances, features, load_noise(args.data), self.model.blank, seed, weights, outputs)
         if self.step == 0:
             sample = batches.next(60, augmented=0.0)
             batches.queue.clear()
@@ -285,6 +300,8 @@ class Trainer:
                 total = losses["lattice"] + args.path_after * losses["path"] + 0.3 * losses["ctc"] + 0.3 * fade * losses["phone"]
             else:
                 total = losses["path"] + 0.3 * losses["ctc"] + (0.2 + 0.4 * fade) * losses["phone"]
+            if "teacher" in losses:
+                total = total + args.teacher_weight * losses["teacher"]
             self.model.zero_grad(set_to_none=True)
             total.backward()
             new_hours, finished = self.workers.reduce(self.model, batches.hours - before, self.stop or time.time() > self.end)
@@ -336,6 +353,9 @@ def parse():
     parser.add_argument("--min-score", type=float, default=-math.inf, help="leave out what realign.py scores below this")
     parser.add_argument("--weight", action="append", default=[], help="corpus=repeats an epoch, e.g. synth=0.5")
     parser.add_argument("--look-aheads", type=int, nargs="+", default=[0, 1, 3, 6, 13])
+    parser.add_argument("--untold", action="append", default=[], help="split of which only the teacher's output is known")
+    parser.add_argument("--teacher-weight", type=float, default=0.0, help="of the error in predicting what teacher.py wrote")
+    parser.add_argument("--teacher-layer", type=int, default=7, help="encoder layer that predicts it, from 1")
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--muon", action="store_true", help="orthogonalized momentum for the encoder's matrices")
     parser.add_argument("--bfloat16", action="store_true", help="encoder in bfloat16, for processors that multiply it")
