@@ -10,6 +10,7 @@ on the transcripts, or that of the checkpoint to go on from. Parts for further r
 
 import argparse
 import csv
+import gzip
 import json
 import shutil
 from pathlib import Path
@@ -81,12 +82,15 @@ def main():
     parser.add_argument("--tokens", type=Path, help="token model to take instead of training one")
     parser.add_argument("--extra", help="name of a further training part")
     parser.add_argument("--manifest", type=Path, help="manifest of the further part")
+    parser.add_argument("--without", type=Path, help="list of recordings that the further part leaves out")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     if args.extra:
         rows = csv.DictReader(open(args.manifest), delimiter="\t", quoting=csv.QUOTE_NONE)
-        rows = [(r["path"], normalise(r["text"]), r["speaker"]) for r in rows]
+        known = csv.DictReader(gzip.open(args.without, "rt"), delimiter="\t") if args.without else ()
+        known = {row["name"] for row in known}
+        rows = [(r["path"], normalise(r["text"]), r["speaker"]) for r in rows if r["path"].partition("/")[2] not in known]
         print(args.extra, round(write_split(args.corpus, args.out, args.extra, rows), 2), "h")
         return
     manifest = list(csv.DictReader(open(args.corpus / "manifest.tsv"), delimiter="\t", quoting=csv.QUOTE_NONE))
