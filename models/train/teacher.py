@@ -66,12 +66,14 @@ def total_rows(folder, split):
 
 
 def open_outputs(folder, splits):
-    """(rows, PARTS) of all splits, one after the other; zeros where a split has none."""
+    """(rows, PARTS) of all splits, one after the other; zeros where a split has none. Raises where no split has any."""
     found = []
     for name in splits:
         shape = (total_rows(folder, name), PARTS)
         path = Path(folder) / f"{name}.teacher.f16"
         found.append(np.memmap(path, np.float16, "r", shape=shape) if path.exists() else np.zeros(shape, np.float16))
+    if not any(isinstance(one, np.memmap) for one in found):
+        raise FileNotFoundError(f"{folder} has no teacher's output of {', '.join(splits)}: run teacher.py first")
     return found[0] if len(found) == 1 else Joined(found)
 
 

@@ -6,7 +6,7 @@ import unittest
 import numpy as np
 
 import teacher
-from data import NO_ROW, TEACHER_DELAY, teacher_targets
+from data import IGNORE, NO_ROW, TEACHER_DELAY, UNKNOWN, Item, collate, teacher_targets
 
 
 class TeacherTest(unittest.TestCase):
@@ -49,6 +49,23 @@ class TeacherTest(unittest.TestCase):
             unknown = first < 0 or last > 160 or (rows[max(first, 0) : last] == NO_ROW).any() or first <= 5 * 4 + 3 and last > 5 * 4
             expected = 0 if unknown else np.mean([outputs[row, 0] for row in rows[first:last]])
             self.assertAlmostEqual(float(targets[frame, 0]), expected, places=3, msg=str(frame))
+
+    def test_only_the_teacher_speaks_of_what_is_not_transcribed(self):
+        outputs = np.ones((40, 3), np.float16)
+        frames, tokens, ends = 160, np.array([4, 2]), np.array([40.0, 90.0])
+
+        def item(told):
+            mel, rows = np.zeros((frames, 80), np.float32), np.arange(frames) // teacher.ROW_FRAMES
+            said = (tokens, ends) if told else (tokens[:0], ends[:0])
+            return Item(mel, *said, np.full(frames, UNKNOWN, np.uint8), rows, told)
+
+        batch = collate([item(True), item(False)], 9, np.random.default_rng(1), outputs)
+        self.assertEqual(batch.told.tolist(), [True, False])
+        self.assertTrue((batch.ctc[1] == IGNORE).all() and (batch.ctc[0] != IGNORE).all())
+        self.assertEqual(set(batch.path[0].tolist()), {0})
+        self.assertTrue((batch.teacher[0] == batch.teacher[1]).all() and batch.teacher.any())
+        alone = collate([item(False)], 9, np.random.default_rng(1), outputs)
+        self.assertEqual([len(part) for part in (*alone.path, alone.path_labels)], [0] * 4)
 
 
 if __name__ == "__main__":

@@ -259,7 +259,8 @@ class Trainer:
             out["token_accuracy"] = (logits.argmax(-1) == batch.path_labels)[token].float().sum() / token.sum().clamp(min=1)
         return out
 
-    def train(self):
+    def batches(self):
+        """Endless batches of all parts, and of the recordings that only the teacher knows."""
         args = self.args
         parts = [part.split(":", 1) for part in args.part]
         utterances, features = load_utterances(args.data, parts, self.tokenizer, args.min_score)
@@ -271,7 +272,10 @@ class Trainer:
             utterances, features, names = utterances + more, features + [mel], names + [name]
         outputs = teacher.open_outputs(args.data, names) if args.teacher_weight else None
         seed = args.seed + self.step + 7919 * args.rank
-        batches = Batches(utterances, features, load_noise(args.data), self.model.blank, seed, weights, outputs)
+        return Batches(utterances, features, load_noise(args.data), self.model.blank, seed, weights, outputs)
+
+    def train(self):
+        args, batches = self.args, self.batches()
         if self.step == 0:
             sample = batches.next(60, augmented=0.0)
             batches.queue.clear()
@@ -279,7 +283,7 @@ class Trainer:
             self.workers.broadcast(self.model)
             self.average = Average(self.model, args.average)
         self.log(f"parameters {sum(p.numel() for p in self.model.parameters()) / 1e6:.2f} M, hours of data "
-                 f"{sum(u.frames for u in utterances) / 360000:.2f}")
+                 f"{sum(u.frames for u in batches.utterances) / 360000:.2f}")
         sums, count, hours = {}, 0, 0.0
         reported = saved = evaluated = time.time()
         first = self.step if args.new_schedule else 0
@@ -378,7 +382,10 @@ def parse():
     parser.add_argument("--rank", type=int, default=0, help="set by worker 0 for the others")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--random-only", action="store_true", help="write RUN/random.pt and stop")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if args.untold and not args.teacher_weight:
+        parser.error("of --untold recordings only the teacher's output is learned: give --teacher-weight, too")
+    return args
 
 
 def main():

@@ -23,7 +23,7 @@ from prepare import open_split  # noqa: E402
 from sounds import RATE, sound  # noqa: E402
 
 FRAMES = 1600
-SINGLE_WORDS = ("speech_commands", "fsdd", "picovoice_wake")
+SINGLE_WORDS = ("speech_commands", "fsdd", "picovoice_wake", "robotutor_en/word")
 HELD_OUT = 25
 """One recording and one noise in so many is kept out of training."""
 
