@@ -24,7 +24,7 @@ def load(path):
     config = Config(**{**checkpoint["config"], "input_mean": 0.0, "input_scale": 1.0})
     model = Transducer(config)
     missing, unexpected = model.load_state_dict(checkpoint["model"], strict=False)
-    if unexpected or any(not name.startswith("aux_phone") for name in missing):
+    if unexpected or any(not name.startswith("aux_") for name in missing):
         raise SystemExit(f"{path}: parameters don't fit: missing {missing}, unexpected {unexpected}")
     return model.eval(), checkpoint
 
