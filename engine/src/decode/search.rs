@@ -55,7 +55,7 @@ impl Kind {
         }
         let mut search = Beam::new(head, tokens.clone(), beam, grammar);
         search.set_hotwords(hotwords);
-        search.set_language_model(language_model);
+        search.set_language_model(head, language_model);
         Self::Beam(Box::new(search))
     }
 }

@@ -47,6 +47,7 @@ impl Copying {
             confidence: None,
             speaker: None,
             language_model: None,
+            language_network: None,
         };
         Self { config }
     }

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::checkpoint::{Checkpoint, read_tensors};
-use super::config::{ConfidenceConfig, EndpointConfig, FeatureConfig, ModelConfig, SpeakerNetworkConfig};
+use super::config::{
+    ConfidenceConfig, EndpointConfig, FeatureConfig, LanguageNetworkConfig, ModelConfig, SpeakerNetworkConfig,
+};
 use super::container::Header;
 use super::error::ModelFileError;
 use super::layout;
@@ -18,6 +20,9 @@ const ENDPOINT: &str = "linnet-endpoint";
 
 /// The same of a file with a speaker network.
 const SPEAKER: &str = "linnet-speaker";
+
+/// The same of a file with a language network.
+const LANGUAGE_NETWORK: &str = "linnet-language-network";
 
 /// Metadata `config` of such a file.
 #[derive(Deserialize)]
@@ -72,15 +77,38 @@ impl Checkpoint {
         self.attach(config, "speaker.", &entries, (&header, bytes))
     }
 
+    /// Reads the language network of a file and makes it part of this model, in place of one that it may have.
+    ///
+    /// # Errors
+    /// [`ModelFileError::BadTokens`] when it was trained on other tokens than this model writes; others when the file
+    /// cannot be read or is none. The checkpoint is unchanged then.
+    pub fn attach_language_network(&mut self, path: impl AsRef<Path>) -> Result<(), ModelFileError> {
+        self.attach_language_network_bytes(&read(path.as_ref())?)
+    }
+
+    /// As [`Checkpoint::attach_language_network`] from memory.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::attach_language_network`].
+    pub fn attach_language_network_bytes(&mut self, bytes: &[u8]) -> Result<(), ModelFileError> {
+        let header = Header::parse(bytes)?;
+        expect_format(&header, LANGUAGE_NETWORK)?;
+        let network: LanguageNetworkConfig = parse(&header, "config")?;
+        let pieces: Vec<String> = parse(&header, "tokens")?;
+        if !self.tokens.pieces().eq(pieces.iter().map(String::as_str)) {
+            let reason = "they are not those of the acoustic model; train the network on these".into();
+            return Err(ModelFileError::BadTokens { reason });
+        }
+        let config = ModelConfig { language_network: Some(network.clone()), ..self.config.clone() };
+        config.validate()?;
+        let entries = layout::language(&network, config.vocab_size);
+        self.attach(config, "language_network.", &entries, (&header, bytes))
+    }
+
     /// The configuration of a network that was trained on the features of this model.
     fn describe<C: DeserializeOwned>(&self, header: &Header, expected: &str) -> Result<C, ModelFileError> {
-        let format = header.metadata.get("format").map_or("", String::as_str);
-        if format != expected {
-            let reason = format!("`format` in its metadata is `{format}`, not `{expected}`");
-            return Err(ModelFileError::NotAModel { reason });
-        }
-        let Description { network, features } = serde_json::from_str(header.metadata("config")?)
-            .map_err(|error| ModelFileError::BadHeader { reason: format!("`config`: {error}") })?;
+        expect_format(header, expected)?;
+        let Description { network, features } = parse(header, "config")?;
         if features != self.config.features {
             return Err(ModelFileError::Unsupported {
                 field: "features".into(),
@@ -146,6 +174,21 @@ impl Checkpoint {
     }
 }
 
+fn expect_format(header: &Header, expected: &str) -> Result<(), ModelFileError> {
+    let format = header.metadata.get("format").map_or("", String::as_str);
+    if format == expected {
+        return Ok(());
+    }
+    let reason = format!("`format` in its metadata is `{format}`, not `{expected}`");
+    Err(ModelFileError::NotAModel { reason })
+}
+
+/// Metadata that is JSON.
+fn parse<T: DeserializeOwned>(header: &Header, key: &str) -> Result<T, ModelFileError> {
+    serde_json::from_str(header.metadata(key)?)
+        .map_err(|error| ModelFileError::BadHeader { reason: format!("`{key}`: {error}") })
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, ModelFileError> {
     std::fs::read(path).map_err(|source| ModelFileError::Io { path: path.into(), source })
 }
@@ -161,6 +204,7 @@ mod tests {
         ngrams::Node,
         pack::pack,
         testing::{tiny_config, tiny_tokens},
+        tokens::Tokens,
     };
 
     fn network() -> EndpointConfig {
@@ -258,7 +302,7 @@ mod tests {
         let parent = |token, children| Node { children, back_off: -0.5, ..leaf(token) };
         let nodes = [parent(0, 3), leaf(0), parent(4, 2), leaf(vocab_size as u32), leaf(2), leaf(8)];
         let mut ngrams = Ngrams::pack(&nodes, vocab_size).unwrap();
-        ngrams.set_weights(0.25, 1.5);
+        ngrams.set_weights(0.25, 1.5, 0.125);
         let alone = Ngrams::from_bytes(&ngrams.to_bytes(&checkpoint.tokens).unwrap(), &checkpoint.tokens).unwrap();
         assert_eq!(alone, ngrams);
 
@@ -279,6 +323,43 @@ mod tests {
         assert!(error.contains("the n-gram model has"), "{error}");
         checkpoint.config.language_model.as_mut().unwrap().nodes += 1;
         assert!(pack(&checkpoint).unwrap_err().to_string().contains("language_model"));
+    }
+
+    #[test]
+    fn a_language_network_of_the_same_tokens_is_packed_with_the_model() {
+        let network = LanguageNetworkConfig { embedding: 3, hidden: 7, weight: 0.25 };
+        let whole =
+            Checkpoint::random(&ModelConfig { language_network: Some(network.clone()), ..tiny_config() }, 5).unwrap();
+        let tensors: Vec<OutTensor<'_>> = whole
+            .tensors
+            .iter()
+            .filter(|(name, _)| name.starts_with("language_network."))
+            .map(|(name, tensor)| OutTensor {
+                name: name.clone(),
+                dtype: "F32",
+                shape: tensor.shape.clone(),
+                data: bytemuck::cast_slice(&tensor.data),
+            })
+            .collect();
+        let file = |tokens: &Tokens| {
+            let metadata = BTreeMap::from([
+                ("format", LANGUAGE_NETWORK.into()),
+                ("config", r#"{"embedding": 3, "hidden": 7, "weight": 0.25}"#.into()),
+                ("tokens", serde_json::to_string(&tokens.pieces().collect::<Vec<_>>()).unwrap()),
+            ]);
+            container::write(&metadata, &tensors).unwrap()
+        };
+        let mut checkpoint = Checkpoint::random(&tiny_config(), 1).unwrap();
+        let plain = checkpoint.clone();
+        let error = checkpoint.attach_language_network_bytes(&file(&tiny_tokens())).unwrap_err().to_string();
+        assert!(error.contains("not those of the acoustic model"), "{error}");
+        assert_eq!(checkpoint, plain);
+        checkpoint.attach_language_network_bytes(&file(&checkpoint.tokens)).unwrap();
+        assert_eq!(checkpoint.parameters(), plain.parameters() + 10 * 3 + 28 * (3 + 1) + 28 * (7 + 1) + 10 * 8);
+        assert_eq!(Checkpoint::from_bytes(&checkpoint.to_bytes().unwrap()).unwrap(), checkpoint);
+        let packed = ModelFile::from_bytes(pack(&checkpoint).unwrap()).unwrap();
+        assert_eq!(packed.config().language_network, Some(network));
+        assert_eq!(packed.dense("language_network.lstm.hh").unwrap().k, 7);
     }
 
     #[test]

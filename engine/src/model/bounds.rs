@@ -5,7 +5,8 @@ use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use super::config::{
-    ConfidenceConfig, EncoderConfig, EndpointConfig, FeatureConfig, ModelConfig, NgramConfig, SpeakerNetworkConfig,
+    ConfidenceConfig, EncoderConfig, EndpointConfig, FeatureConfig, LanguageNetworkConfig, ModelConfig, NgramConfig,
+    SpeakerNetworkConfig,
 };
 
 /// A number of the configuration that no model can have.
@@ -36,6 +37,7 @@ impl ModelConfig {
         self.confidence.as_ref().map_or(Ok(()), ConfidenceConfig::validate)?;
         self.speaker.as_ref().map_or(Ok(()), SpeakerNetworkConfig::validate)?;
         self.language_model.as_ref().map_or(Ok(()), NgramConfig::validate)?;
+        self.language_network.as_ref().map_or(Ok(()), LanguageNetworkConfig::validate)?;
         require("encoder.mel_bins", self.encoder.mel_bins, self.encoder.mel_bins == self.features.mel_bins, || {
             format!("features.mel_bins, {}", self.features.mel_bins)
         })
@@ -61,7 +63,16 @@ impl NgramConfig {
         within("language_model.back_offs.least", self.back_offs.least, -100.0..=100.0)?;
         within("language_model.back_offs.step", self.back_offs.step, 0.0..=1.0)?;
         within("language_model.weight", self.weight, -100.0..=100.0)?;
-        within("language_model.token_reward", self.token_reward, -100.0..=100.0)
+        within("language_model.token_reward", self.token_reward, -100.0..=100.0)?;
+        within("language_model.internal_weight", self.internal_weight, -100.0..=100.0)
+    }
+}
+
+impl LanguageNetworkConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        within("language_network.embedding", self.embedding, 1..=8192)?;
+        within("language_network.hidden", self.hidden, 1..=8192)?;
+        within("language_network.weight", self.weight, -100.0..=100.0)
     }
 }
 

@@ -31,6 +31,9 @@ pub struct ModelConfig {
     /// N-gram model that the beam agrees with unless a host gives it another; models without one have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub language_model: Option<NgramConfig>,
+    /// Language network that counts beside the n-gram model; models without one have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language_network: Option<LanguageNetworkConfig>,
 }
 
 /// Shape of the log-mel front end. Frame `t` is centred on sample `t * hop`.
@@ -173,6 +176,9 @@ pub struct NgramConfig {
     pub weight: f32,
     /// What a token earns while the model counts, in natural logarithms.
     pub token_reward: f32,
+    /// Factor by which the logarithmic probabilities of the transducer's internal language model are taken off.
+    #[serde(default)]
+    pub internal_weight: f32,
 }
 
 impl NgramConfig {
@@ -180,6 +186,17 @@ impl NgramConfig {
     pub const DEFAULT_WEIGHT: f32 = 0.2;
     /// Token reward of a model that was made without one.
     pub const DEFAULT_TOKEN_REWARD: f32 = 0.8;
+}
+
+/// Shape of the language network ([`LanguageNetwork`](super::language_network::LanguageNetwork)) and how much it counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LanguageNetworkConfig {
+    /// Width of a token's embedding.
+    pub embedding: usize,
+    /// Width of the LSTM.
+    pub hidden: usize,
+    /// Factor of its logarithmic probabilities beside those of the transducer.
+    pub weight: f32,
 }
 
 /// What a byte stands for: `least + step * byte`.

@@ -1,7 +1,7 @@
 //! The tensors of a model: which ones its configuration implies in a checkpoint, and what becomes of them in a packed
 //! file. The names are those of NeMo's FastConformer transducers.
 
-use super::config::{EncoderConfig, EndpointConfig, ModelConfig, SpeakerNetworkConfig};
+use super::config::{EncoderConfig, EndpointConfig, LanguageNetworkConfig, ModelConfig, SpeakerNetworkConfig};
 
 /// One entry of a packed model and the checkpoint tensors it is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +67,9 @@ pub(super) fn entries(config: &ModelConfig) -> Vec<Entry> {
     if let Some(network) = &config.speaker {
         entries.extend(speaker(network, config.features.mel_bins));
     }
+    if let Some(network) = &config.language_network {
+        entries.extend(language(network, config.vocab_size));
+    }
     entries
 }
 
@@ -106,6 +109,20 @@ pub(super) fn speaker(config: &SpeakerNetworkConfig, mel_bins: usize) -> Vec<Ent
     entries.push(plain("speaker.pool.bias".into(), &[2 * width]));
     entries.push(linear("speaker.output", embedding, 2 * width));
     entries
+}
+
+/// The language network, an optional part of a model.
+pub(super) fn language(config: &LanguageNetworkConfig, vocab_size: usize) -> Vec<Entry> {
+    let LanguageNetworkConfig { embedding, hidden, .. } = *config;
+    let at = |name: &str| format!("language_network.lstm.{name}");
+    let biases = ["ih", "hh"].map(|side| source(at(&format!("bias_{side}_l0")), &[4 * hidden]));
+    let input = DensePart { weight: source(at("weight_ih_l0"), &[4 * hidden, embedding]), biases: biases.into() };
+    vec![
+        plain("language_network.embed.weight".into(), &[vocab_size + 1, embedding]),
+        Entry::Dense(DenseEntry { name: at("ih"), n: 4 * hidden, k: embedding, parts: vec![input] }),
+        without_bias(at("hh"), at("weight_hh_l0"), &[4 * hidden, hidden]),
+        linear("language_network.output", vocab_size + 1, hidden),
+    ]
 }
 
 /// The checkpoint tensors of an entry.
@@ -275,6 +292,22 @@ mod tests {
         assert_eq!(input.shape, [9, 4 * 20]);
         let input = &endpointing(&EndpointConfig { floor_rise: 0.1, ..network }, 20)[2];
         assert_eq!(sources(input)[0].shape, [9, 5 * 20], "floors are heard too");
+    }
+
+    #[test]
+    fn a_language_network_adds_its_tensors() {
+        let network = LanguageNetworkConfig { embedding: 5, hidden: 7, weight: 0.3 };
+        let with = ModelConfig { language_network: Some(network), ..tiny_config() };
+        let before = entries(&tiny_config()).len();
+        let added = entries(&with)[before..].to_vec();
+        let shape = |name: &str| {
+            let source = added.iter().flat_map(sources).find(|source| source.name == name).unwrap();
+            source.shape.clone()
+        };
+        assert_eq!(shape("language_network.embed.weight"), [10, 5]);
+        assert_eq!(shape("language_network.lstm.weight_ih_l0"), [28, 5]);
+        assert_eq!(shape("language_network.output.weight"), [10, 7]);
+        assert_eq!(added.iter().flat_map(sources).count(), 1 + 3 + 1 + 2);
     }
 
     #[test]

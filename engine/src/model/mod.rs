@@ -13,7 +13,9 @@ pub mod error;
 pub mod file;
 pub mod head;
 pub mod joiner;
+pub mod language_network;
 mod layout;
+mod lstm;
 #[cfg(feature = "reference")]
 pub mod nemo;
 pub mod ngrams;

@@ -148,6 +148,7 @@ fn config(yaml: &Yaml, name: &str, vocab_size: usize) -> Result<ModelConfig, Mod
         confidence: None,
         speaker: None,
         language_model: None,
+        language_network: None,
     })
 }
 

@@ -3,8 +3,9 @@
 
 use super::config::ModelConfig;
 use super::head::{HeadScratch, HeadState};
+use super::lstm::cell;
 use super::weights::{WeightSource, dense, tensor};
-use crate::nn::{Dense, Epilogue, Isa, Shared, gemm, ops};
+use crate::nn::{Dense, Epilogue, Isa, Shared, gemm};
 
 /// The weights of the predictor.
 #[derive(Debug)]
@@ -112,21 +113,4 @@ impl Predictor {
     pub(super) fn output<'a>(&self, state: &'a HeadState) -> &'a [f32] {
         &state.h[(self.layers.len() - 1) * self.hidden..]
     }
-}
-
-/// One step of an LSTM cell from its gates (input, forget, cell, output), before their non-linearities.
-fn cell(gates: &mut [f32], h: &mut [f32], c: &mut [f32]) {
-    let width = h.len();
-    ops::sigmoid(&mut gates[..2 * width]);
-    ops::tanh(&mut gates[2 * width..3 * width]);
-    ops::sigmoid(&mut gates[3 * width..]);
-    let (input_forget, new_output) = gates.split_at(2 * width);
-    let (input, forget) = input_forget.split_at(width);
-    let (new, output) = new_output.split_at(width);
-    for (c, ((input, forget), new)) in c.iter_mut().zip(input.iter().zip(forget).zip(new)) {
-        *c = forget * *c + input * new;
-    }
-    h.copy_from_slice(c);
-    ops::tanh(h);
-    h.iter_mut().zip(output).for_each(|(h, output)| *h *= output);
 }

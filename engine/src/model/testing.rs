@@ -41,6 +41,7 @@ pub(crate) fn tiny_config() -> ModelConfig {
         confidence: None,
         speaker: None,
         language_model: None,
+        language_network: None,
     }
 }
 

@@ -24,6 +24,7 @@ use crate::{
         },
         file::ModelFile,
         head::{Int8Head, TransducerHead},
+        language_network::LanguageNetwork,
         open::open_any,
         tokens::Tokens,
     },
@@ -83,6 +84,8 @@ pub struct ModelInfo {
     pub speakers: bool,
     /// N-grams of the language model that it holds; 0 without one.
     pub ngrams: usize,
+    /// Whether it holds a language network, which counts beside the n-grams.
+    pub language_network: bool,
     /// Instruction set of the kernels; `None` for the f32 reference.
     pub isa: Option<Isa>,
 }
@@ -104,6 +107,7 @@ impl ModelInfo {
             endpointing: config.endpoint.is_some(),
             speakers: config.speaker.is_some(),
             ngrams: config.language_model.as_ref().map_or(0, |model| model.nodes - 1),
+            language_network: config.language_network.is_some(),
             isa,
         }
     }
@@ -147,13 +151,17 @@ impl Engine {
         let head = Int8Head::load(file, &config)?;
         let endpointing = load_endpointing(file)?;
         let speakers = load_speakers(file)?;
+        let language_network = load_language_network(file)?;
         Ok(Self(Arc::new(Inner {
             tokens: Arc::new(file.tokens().clone()),
             encoder: EncoderWeights::Int8(Arc::new(encoder)),
             head: Box::new(head),
             endpointing,
             speakers,
-            language_model: file.ngrams().cloned().map(LanguageModel::new),
+            language_model: file
+                .ngrams()
+                .cloned()
+                .map(|ngrams| LanguageModel::new(ngrams).with_network(language_network)),
             info: ModelInfo::new(&config, file.parameters(), file.size_bytes(), Some(isa)),
             config,
         })))
@@ -172,11 +180,12 @@ impl Engine {
         let head = ReferenceHead::load(weights, &config).map_err(EncoderError::from)?;
         let parameters = checkpoint.parameters() as u64;
         // The small networks have one implementation, with int8 weights.
-        let (endpointing, speakers) = if config.endpoint.is_some() || config.speaker.is_some() {
+        let has_networks = config.endpoint.is_some() || config.speaker.is_some() || config.language_network.is_some();
+        let (endpointing, speakers, language_network) = if has_networks {
             let file = ModelFile::from_bytes(pack(&checkpoint)?)?;
-            (load_endpointing(&file)?, load_speakers(&file)?)
+            (load_endpointing(&file)?, load_speakers(&file)?, load_language_network(&file)?)
         } else {
-            (None, None)
+            (None, None, None)
         };
         Ok(Self(Arc::new(Inner {
             tokens: Arc::new(checkpoint.tokens.clone()),
@@ -184,7 +193,7 @@ impl Engine {
             head: Box::new(head),
             endpointing,
             speakers,
-            language_model: checkpoint.ngrams.map(LanguageModel::new),
+            language_model: checkpoint.ngrams.map(|ngrams| LanguageModel::new(ngrams).with_network(language_network)),
             info: ModelInfo::new(&config, parameters, 4 * parameters as usize, None),
             config,
         })))
@@ -318,6 +327,13 @@ fn load_endpointing(file: &ModelFile) -> Result<Option<Arc<Network>>, Error> {
     let config = file.config();
     let Some(endpoint) = &config.endpoint else { return Ok(None) };
     Ok(Some(Arc::new(Network::load(file, endpoint, config.features.mel_bins)?)))
+}
+
+/// The language network of a model that has one.
+fn load_language_network(file: &ModelFile) -> Result<Option<Arc<LanguageNetwork>>, Error> {
+    let config = file.config();
+    let Some(network) = &config.language_network else { return Ok(None) };
+    Ok(Some(Arc::new(LanguageNetwork::load(file, network, config)?)))
 }
 
 /// The speaker network of a model that has one.

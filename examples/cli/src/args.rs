@@ -135,6 +135,13 @@ pub struct SearchArgs {
     /// How much the n-gram model counts beside the recognizer. Without it, what the model says of itself.
     #[arg(long, value_name = "FACTOR")]
     pub lm_weight: Option<f32>,
+    /// How much of what the recognizer expects without hearing anything is taken off while there is an n-gram model. Without
+    /// it, what the model says.
+    #[arg(long, value_name = "FACTOR")]
+    pub lm_internal_weight: Option<f32>,
+    /// How much the language network of the model file counts, 0 for not at all. Without it, what the model says.
+    #[arg(long, value_name = "FACTOR")]
+    pub lm_network_weight: Option<f32>,
     /// What every token earns while there is an n-gram model, natural logarithm. Without it, what the model says.
     #[arg(long, value_name = "NATS", allow_negative_numbers = true)]
     pub lm_reward: Option<f32>,
@@ -408,6 +415,9 @@ pub struct Convert {
     /// N-gram model (`linnet lm`) to make part of the model, in place of its own.
     #[arg(long, value_name = "PATH")]
     pub language_model: Option<PathBuf>,
+    /// Language network to make part of the model, in place of its own.
+    #[arg(long, value_name = "PATH")]
+    pub language_network: Option<PathBuf>,
     /// Calibration of word confidences to make part of the model, in place of its own (JSON).
     #[arg(long, value_name = "PATH")]
     pub confidence: Option<PathBuf>,
@@ -477,7 +487,11 @@ pub struct Lm {
     /// What every token is to earn, natural logarithm.
     #[arg(long, value_name = "NATS", default_value_t = LanguageModel::DEFAULT_TOKEN_REWARD, allow_negative_numbers = true)]
     pub reward: f32,
-    /// The file to write: FILE.arpa is text, without the weight and the reward; others are compact.
+    /// How much of what the recognizer expects without hearing anything is to be taken off: does better than --known where
+    /// the weight is as large.
+    #[arg(long, value_name = "FACTOR", default_value_t = 0.0)]
+    pub internal_weight: f32,
+    /// The file to write: FILE.arpa is text, without the weights and the reward; others are compact.
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
 }

@@ -23,6 +23,7 @@ pub fn run(args: &Convert) -> Result<ExitCode, Failure> {
         endpoint: args.endpoint.as_deref(),
         speaker: args.speaker.as_deref(),
         language_model: args.language_model.as_deref(),
+        language_network: args.language_network.as_deref(),
         confidence: args.confidence.as_deref(),
     };
     convert(&args.input, parts, &args.output)?;
@@ -38,6 +39,8 @@ pub struct Parts<'a> {
     pub speaker: Option<&'a Path>,
     /// N-gram model.
     pub language_model: Option<&'a Path>,
+    /// Language network.
+    pub language_network: Option<&'a Path>,
     /// Calibration of word confidences.
     pub confidence: Option<&'a Path>,
 }
@@ -59,6 +62,9 @@ pub fn convert(input: &Path, parts: Parts<'_>, output: &Path) -> Result<(), Fail
         let model =
             LanguageModel::read(&source, &checkpoint.tokens).map_err(|error| Failure::on(path.display(), error))?;
         checkpoint.attach_ngrams(model.to_ngrams()).map_err(|error| Failure::on(path.display(), error))?;
+    }
+    if let Some(network) = parts.language_network {
+        checkpoint.attach_language_network(network).map_err(|error| Failure::on(network.display(), error))?;
     }
     if let Some(confidence) = parts.confidence {
         checkpoint.attach_confidence(confidence).map_err(|error| Failure::on(confidence.display(), error))?;

@@ -27,6 +27,7 @@ pub struct Facts {
     endpointing: bool,
     speakers: bool,
     ngrams: usize,
+    language_network: bool,
     instruction_set: Option<String>,
     available_instruction_sets: Vec<String>,
 }
@@ -49,6 +50,7 @@ impl Facts {
             endpointing: info.endpointing,
             speakers: info.speakers,
             ngrams: info.ngrams,
+            language_network: info.language_network,
             instruction_set: info.isa.map(|isa| isa.to_string()),
             available_instruction_sets: Isa::available().iter().map(ToString::to_string).collect(),
         }
@@ -87,7 +89,12 @@ pub fn run(args: &Info) -> Result<ExitCode, Failure> {
         facts.look_aheads.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")
     )?;
     writeln!(out, "left context      {:.0} ms", facts.left_context_ms)?;
-    let parts = [(facts.endpointing, "endpointing"), (facts.speakers, "speakers"), (facts.ngrams > 0, "n-grams")];
+    let parts = [
+        (facts.endpointing, "endpointing"),
+        (facts.speakers, "speakers"),
+        (facts.ngrams > 0, "n-grams"),
+        (facts.language_network, "language network"),
+    ];
     let parts: Vec<_> = parts.iter().filter(|(there, _)| *there).map(|(_, name)| *name).collect();
     writeln!(out, "also has          {}", if parts.is_empty() { "nothing".into() } else { parts.join(", ") })?;
     writeln!(out, "instruction set   {}", facts.instruction_set.as_deref().unwrap_or("none"))?;

@@ -75,7 +75,8 @@ fn write(ngrams: &Ngrams, engine: &Engine, args: &Lm) -> Result<(), Failure> {
         arpa
     } else {
         let model = engine.language_model(arpa).map_err(|error| named(&error))?;
-        let model = model.with_weight(args.weight).with_token_reward(args.reward);
+        let model =
+            model.with_weight(args.weight).with_token_reward(args.reward).with_internal_weight(args.internal_weight);
         model.to_ngrams().to_bytes(engine.tokens()).map_err(|error| named(&error))?
     };
     fs::write(&args.output, bytes).map_err(|error| named(&error))

@@ -78,7 +78,10 @@ fn language_model(args: &SearchArgs, engine: &Engine) -> Result<ShallowFusion, F
     };
     let weight = args.lm_weight.unwrap_or(model.weight());
     let reward = args.lm_reward.unwrap_or(model.token_reward());
-    Ok(ShallowFusion::With(model.with_weight(weight).with_token_reward(reward)))
+    let network_weight = args.lm_network_weight.unwrap_or(model.network_weight());
+    let internal_weight = args.lm_internal_weight.unwrap_or(model.internal_weight());
+    let model = model.with_weight(weight).with_token_reward(reward);
+    Ok(ShallowFusion::With(model.with_network_weight(network_weight).with_internal_weight(internal_weight)))
 }
 
 fn read_hotwords(path: &Path) -> Result<Vec<Hotword>, Failure> {

@@ -7,8 +7,8 @@ use linnet::{
     model::{
         checkpoint::Checkpoint,
         config::{
-            Activation, EncoderConfig, EndpointConfig, FeatureConfig, JoinerConfig, ModelConfig, PredictorConfig,
-            SpeakerNetworkConfig,
+            Activation, EncoderConfig, EndpointConfig, FeatureConfig, JoinerConfig, LanguageNetworkConfig, ModelConfig,
+            PredictorConfig, SpeakerNetworkConfig,
         },
         pack::pack,
         tokens::Tokens,
@@ -68,10 +68,12 @@ pub fn model() -> &'static [u8] {
             }),
             confidence: None,
             language_model: None,
+            language_network: Some(LanguageNetworkConfig { embedding: 3, hidden: 6, weight: 0.2 }),
         };
         let mut checkpoint = Checkpoint::random(&config, 1).expect("the configuration is sound");
         checkpoint.tokens = Tokens::new(pieces).expect("the pieces are sound");
-        let ngrams = LanguageModel::read(NGRAMS, &checkpoint.tokens).expect("the n-grams are sound");
+        let ngrams =
+            LanguageModel::read(NGRAMS, &checkpoint.tokens).expect("the n-grams are sound").with_internal_weight(0.2);
         checkpoint.attach_ngrams(ngrams.to_ngrams()).expect("the tokens are the same");
         pack(&checkpoint).expect("the checkpoint is complete")
     })

@@ -6,7 +6,10 @@ use crate::decode::{
     hotwords::{ROOT, State},
     ngram::Context,
 };
-use crate::model::head::{HeadState, TransducerHead};
+use crate::model::{
+    head::{HeadState, TransducerHead},
+    language_network::LanguageState,
+};
 
 /// What a hypothesis is made of, apart from its predictor's state, which is at the same index of [`Pool::states`].
 #[derive(Debug, Default)]
@@ -26,6 +29,8 @@ pub(super) struct Hypothesis {
     pub(super) credit: f32,
     /// What the language model remembers of it.
     pub(super) context: Context,
+    /// What its predictor expects unheard: logarithm of the probability of each token. Empty where nobody asks.
+    pub(super) unheard: Vec<f32>,
     /// Where it stands in the grammar; unused by a free one.
     pub(super) places: Vec<Place>,
     /// Whether it may leave the grammar.
@@ -39,6 +44,8 @@ pub(super) struct Hypothesis {
 pub(super) struct Pool {
     pub(super) hypotheses: Vec<Hypothesis>,
     pub(super) states: Vec<HeadState>,
+    /// What the language network expects after each hypothesis; none where there is no network.
+    pub(super) expectations: Vec<LanguageState>,
     unused: Vec<usize>,
 }
 
@@ -61,6 +68,7 @@ impl Hypothesis {
         self.hotwords = source.hotwords;
         self.credit = source.credit;
         self.context = source.context;
+        self.unheard.clone_from(&source.unheard);
         self.places.clone_from(&source.places);
         self.free = source.free;
     }
@@ -75,6 +83,7 @@ impl Hypothesis {
         self.hotwords = ROOT;
         self.credit = 0.0;
         self.context = Context::default();
+        self.unheard.clear();
         self.places.clear();
         self.free = free;
     }
@@ -90,7 +99,16 @@ impl Pool {
         Self {
             hypotheses: (0..size).map(|_| hypothesis()).collect(),
             states: (0..size).map(|_| head.new_state()).collect(),
+            expectations: Vec::new(),
             unused: (0..size).rev().collect(),
+        }
+    }
+
+    /// Lets all hypotheses expect what this state does, or nothing.
+    pub(super) fn expect(&mut self, state: Option<&LanguageState>) {
+        self.expectations.clear();
+        if let Some(state) = state {
+            self.expectations.resize(self.hypotheses.len(), state.clone());
         }
     }
 
@@ -110,6 +128,9 @@ impl Pool {
             copy.copy_from(source);
         }
         if let Ok([copy, source]) = self.states.get_disjoint_mut([copy, index]) {
+            copy.clone_from(source);
+        }
+        if let Ok([copy, source]) = self.expectations.get_disjoint_mut([copy, index]) {
             copy.clone_from(source);
         }
         Some(copy)

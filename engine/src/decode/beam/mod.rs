@@ -24,6 +24,7 @@ use super::{
 };
 use crate::model::{
     head::{HeadScratch, TransducerHead},
+    language_network::LanguageScratch,
     tokens::Tokens,
 };
 use crate::nn::ops;
@@ -74,6 +75,7 @@ pub struct Beam {
     candidates: Vec<Candidate>,
     steps: Vec<(u32, usize)>,
     scratch: HeadScratch,
+    language_scratch: LanguageScratch,
     projected: Vec<f32>,
     logits: Vec<f32>,
     /// One row of scores by token, and room for another.
@@ -82,6 +84,8 @@ pub struct Beam {
     hotwords: Option<Hotwords>,
     grammar: Option<Grammar>,
     language_model: Option<LanguageModel>,
+    /// A frame of zeros, projected.
+    zeros: Vec<f32>,
     frame: u64,
     /// Frame after the last token of the best hypothesis, or the start of the utterance.
     silent_since: u64,
@@ -106,6 +110,7 @@ impl Beam {
             candidates: Vec::with_capacity(most * scores),
             steps: Vec::with_capacity(most),
             scratch: head.new_scratch(),
+            language_scratch: LanguageScratch::default(),
             projected: Vec::new(),
             logits: vec![0.0; most * scores],
             row: [vec![0.0; scores], vec![0.0; scores]],
@@ -113,9 +118,11 @@ impl Beam {
             hotwords: None,
             grammar,
             language_model: None,
+            zeros: Vec::new(),
             frame: 0,
             silent_since: 0,
         };
+        head.project(&vec![0.0; head.frame_width()], &mut search.zeros, &mut search.scratch);
         search.start_utterance(head);
         search
     }
@@ -137,11 +144,21 @@ impl Beam {
 
     /// Lets the search agree with this language model from the next frame on, without what was heard before; it does not
     /// count in a grammar.
-    pub fn set_language_model(&mut self, language_model: Option<LanguageModel>) {
+    pub fn set_language_model(&mut self, head: &dyn TransducerHead, language_model: Option<LanguageModel>) {
         self.language_model = language_model;
         let start = self.language_model.as_ref().map_or_else(Context::default, LanguageModel::start);
         for hypothesis in &mut self.pool.hypotheses {
             hypothesis.context = start;
+            hypothesis.unheard.reserve(head.vocab_size());
+        }
+        // A grammar doesn't ask the network.
+        let model = self.language_model.as_ref().filter(|_| self.grammar.is_none());
+        self.pool.expect(model.and_then(LanguageModel::network_start));
+        if let Some(model) = model {
+            self.language_scratch = model.network_scratch(self.config.width + CREDITED_WIDTH);
+        }
+        for index in 0..self.beam.len() {
+            self.expect_unheard(head, &[self.beam[index]]);
         }
     }
 
@@ -181,6 +198,12 @@ impl Beam {
                 break;
             }
             head.advance_many(&self.steps, &mut self.pool.states, &mut self.scratch);
+            if let Some(model) = self.language_model.as_ref().filter(|_| !self.pool.expectations.is_empty()) {
+                model.advance_network(&self.steps, &mut self.pool.expectations, &mut self.language_scratch);
+            }
+            let children = std::mem::take(&mut self.children);
+            self.expect_unheard(head, &children);
+            self.children = children;
             std::mem::swap(&mut self.expanding, &mut self.children);
         }
         self.sort_beam();
@@ -194,17 +217,30 @@ impl Beam {
         }
     }
 
+    /// Asks the transducer what it expects after these hypotheses without hearing anything, if the language model is to know:
+    /// its internal language model, estimated with an encoder that gives zeros (Meng et al. 2021, arXiv:2011.01991).
+    fn expect_unheard(&mut self, head: &dyn TransducerHead, which: &[usize]) {
+        let model = self.language_model.as_ref().filter(|_| self.grammar.is_none());
+        if model.is_none_or(|model| model.internal_weight() == 0.0) {
+            return;
+        }
+        let width = head.vocab_size() + 1;
+        let logits = &mut self.logits[..which.len() * width];
+        head.logits_many(&self.zeros, &self.pool.states, which, &mut self.scratch, logits);
+        for (&index, row) in which.iter().zip(logits.chunks_exact(width)) {
+            let unheard = &mut self.pool.hypotheses[index].unheard;
+            unheard.resize(width - 1, 0.0);
+            ops::log_softmax(&row[..width - 1], unheard);
+        }
+    }
+
     /// Makes logarithms of probabilities of the scores. A row that is not all numbers becomes a sure blank.
     fn normalize(&mut self) {
         let width = self.row[0].len();
         for (&index, row) in self.expanding.iter().zip(self.logits.chunks_exact_mut(width)) {
-            let most = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            self.row[0].copy_from_slice(row);
-            self.row[0].iter_mut().for_each(|score| *score -= most);
-            ops::exp(&mut self.row[0]);
-            let normalizer = most + self.row[0].iter().sum::<f32>().ln();
+            let normalizer = ops::log_softmax(row, &mut self.row[0]);
             if normalizer.is_finite() && !row.iter().any(|score| score.is_nan()) {
-                row.iter_mut().for_each(|score| *score -= normalizer);
+                row.copy_from_slice(&self.row[0]);
             } else {
                 row.fill(f32::NEG_INFINITY);
                 row[width - 1] = 0.0;
@@ -337,7 +373,7 @@ impl Beam {
                 hypothesis.hotwords = ROOT;
             }
             if let (Some(model), None) = (&self.language_model, &self.grammar) {
-                hypothesis.score += model.finish(&hypothesis.context);
+                hypothesis.score += model.finish(&hypothesis.context, self.pool.expectations.get(index));
             }
             if let (Some(grammar), false) = (&self.grammar, hypothesis.free) {
                 hypothesis.score += grammar.final_weight(&hypothesis.places);
@@ -414,9 +450,14 @@ impl Beam {
             let hypothesis = &mut self.pool.hypotheses[index];
             hypothesis.start(free);
             hypothesis.context = self.language_model.as_ref().map_or_else(Context::default, LanguageModel::start);
+            let expected = self.language_model.as_ref().and_then(LanguageModel::network_start);
+            if let (Some(state), Some(start)) = (self.pool.expectations.get_mut(index), expected) {
+                state.clone_from(start);
+            }
             if let (Some(grammar), false) = (&self.grammar, free) {
                 grammar.start(&mut hypothesis.places);
             }
+            self.expect_unheard(head, &[index]);
             self.beam.push(index);
         }
         self.silent_since = self.frame;
@@ -431,6 +472,11 @@ impl Beam {
             let Some(copy) = self.pool.take() else { break };
             self.pool.hypotheses[copy].copy_from(&source.pool.hypotheses[index]);
             self.pool.states[copy].clone_from(&source.pool.states[index]);
+            if let (Some(copy), Some(source)) =
+                (self.pool.expectations.get_mut(copy), source.pool.expectations.get(index))
+            {
+                copy.clone_from(source);
+            }
             self.beam.push(copy);
         }
         self.frame = source.frame;

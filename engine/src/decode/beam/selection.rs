@@ -80,7 +80,8 @@ impl Beam {
         scores.copy_from_slice(logarithms);
         if let (Some(model), None) = (&self.language_model, &self.grammar) {
             let added = &mut allowed[..width - 1];
-            model.add_scores(&hypothesis.context, scores, added);
+            let expected = self.pool.expectations.get(parent);
+            model.add_scores(&hypothesis.context, expected, &hypothesis.unheard, scores, added);
             if let Some(hotwords) = &self.hotwords {
                 // A phrase earns its boost, not what makes it likely twice: with both, menus are heard where nobody spoke.
                 hotwords.each_gain(hypothesis.hotwords, true, |token, _| {

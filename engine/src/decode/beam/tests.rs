@@ -195,3 +195,57 @@ proptest! {
         let _ = beam.parse();
     }
 }
+
+/// A language network that expects b after a, and nothing in particular elsewhere, decides between b and c.
+#[cfg(feature = "reference")]
+#[test]
+fn a_language_network_hears_what_came_before() {
+    use crate::model::language_network::tests::{checkpoint, network};
+
+    let checkpoint = checkpoint(PIECES.len(), |name, values| {
+        values.fill(0.0);
+        match name {
+            // Unit 0 of 11 is 0.76 after an a and zero after other tokens.
+            "embed.weight" => values[0] = 1.0,
+            "lstm.bias_ih_l0" => {
+                [(0, 20.0), (11, -20.0), (33, 20.0)].iter().for_each(|&(gate, bias)| values[gate] = bias)
+            }
+            "lstm.weight_ih_l0" => values[22 * 5] = 20.0,
+            "output.weight" => values[11] = 8.0,
+            _ => (),
+        }
+    });
+    let mut arpa = String::from("\\data\\\n\\1-grams:\n");
+    PIECES.iter().chain(&["<s>", "</s>"]).for_each(|piece| arpa.push_str(&format!("-1\t{piece}\n")));
+    let ngrams = LanguageModel::from_arpa(&(arpa + "\\end\\\n"), &tokens()).unwrap();
+    let with_network = ngrams.clone().with_network(Some(Arc::new(network(&checkpoint))));
+    let heard = |model: &LanguageModel, frames: &[Frame]| {
+        let (head, mut beam) = search(4, &[], None);
+        beam.set_language_model(&head, Some(model.clone()));
+        [(); 2].map(|()| {
+            let ids = all(&head, &mut beam, frames);
+            beam.start_utterance(&head);
+            text(&ids)
+        })
+    };
+    let after_a = choice(1.0, 2.0);
+    assert_eq!(heard(&ngrams, &after_a), ["ac", "ac"]);
+    assert_eq!(heard(&with_network, &after_a), ["ab", "ab"], "in every utterance");
+    assert_eq!(heard(&with_network.clone().with_network_weight(0.0), &after_a), ["ac", "ac"]);
+    let after_d: Vec<Frame> = [vec![frame(&[(3, 5.0), (BLANK, 0.0)])], after_a[1..].to_vec()].concat();
+    assert_eq!(heard(&with_network, &after_d), ["dc", "dc"]);
+}
+
+/// The copying head hardly expects the token that it has just said: that is taken off, and what is heard counts.
+#[test]
+fn the_internal_language_model_is_taken_off() {
+    let mut arpa = String::from("\\data\\\n\\1-grams:\n");
+    PIECES.iter().chain(&["<s>", "</s>"]).for_each(|piece| arpa.push_str(&format!("-1\t{piece}\n")));
+    let model = LanguageModel::from_arpa(&(arpa + "\\end\\\n"), &tokens()).unwrap();
+    let frames = [frame(&[(1, 5.0), (BLANK, 0.0)]), frame(&[(1, 4.0), (2, 0.0), (BLANK, 0.0)]), frame(&[(BLANK, 5.0)])];
+    for (weight, expected) in [(0.0, "b"), (1.0, "bb")] {
+        let (head, mut beam) = search(4, &[], None);
+        beam.set_language_model(&head, Some(model.clone().with_internal_weight(weight)));
+        assert_eq!(text(&all(&head, &mut beam, &frames)), expected, "at a weight of {weight}");
+    }
+}

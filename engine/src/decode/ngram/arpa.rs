@@ -175,25 +175,25 @@ mod tests {
         assert_eq!(model.len(), 9);
         let start = model.start();
         let mut scores = [0.0; 4];
-        model.add_scores(&start, &mut scores, &mut [0.0; 4]);
+        model.add_scores(&start, None, &[], &mut scores, &mut [0.0; 4]);
         assert!(near(scores[0], -0.2), "a bigram");
         assert!(near(scores[1], -0.5 - 1.0), "backed off from the start");
         assert!((scores[3] - (-0.5 * std::f32::consts::LN_10 + super::super::UNKNOWN)).abs() < 0.1, "not in the model");
         let after_a = model.step(&start, 0);
         let mut scores = [0.0; 4];
-        model.add_scores(&after_a, &mut scores, &mut [0.0; 4]);
+        model.add_scores(&after_a, None, &[], &mut scores, &mut [0.0; 4]);
         assert!(near(scores[2], -0.1), "a trigram");
         assert!(near(scores[1], -0.3 - 0.4), "backed off to a bigram");
         assert!(near(scores[0], -0.3 - 0.25 - 0.5), "backed off to a unigram");
         let after_c = model.step(&after_a, 2);
-        assert!(near(model.finish(&after_c), -0.6), "the trigram's end is a known bigram");
+        assert!(near(model.finish(&after_c, None), -0.6), "the trigram's end is a known bigram");
     }
 
     #[test]
     fn weight_and_reward_count() {
         let model = LanguageModel::from_arpa(MODEL, &tokens()).unwrap().with_weight(0.5).with_token_reward(2.0);
         let mut scores = [1.0; 4];
-        model.add_scores(&model.start(), &mut scores, &mut [0.0; 4]);
+        model.add_scores(&model.start(), None, &[], &mut scores, &mut [0.0; 4]);
         assert!((scores[0] - (1.0 + 2.0 - 0.1 * std::f32::consts::LN_10)).abs() < 0.05);
     }
 

@@ -12,23 +12,30 @@ pub use arpa::NgramError;
 
 use crate::model::{
     config::NgramConfig,
+    language_network::{LanguageNetwork, LanguageScratch, LanguageState},
     ngrams::{self, MAX_ORDER, Ngrams, NodeId, ROOT},
     tokens::Tokens,
 };
 
-/// An n-gram model and how much it counts. Cloning shares the n-grams.
+/// An n-gram model, perhaps with a network beside it, and how much they count. Cloning shares both.
 #[derive(Clone, Debug)]
 pub struct LanguageModel {
     ngrams: Arc<Ngrams>,
     weight: f32,
     token_reward: f32,
+    internal_weight: f32,
+    /// With what its logarithmic probabilities are multiplied.
+    network: Option<(Arc<LanguageNetwork>, f32)>,
 }
 
 impl PartialEq for LanguageModel {
-    /// Whether they share their n-grams and count alike.
+    /// Whether they share what they are made of and count alike.
     fn eq(&self, other: &Self) -> bool {
+        let network = |model: &Self| model.network.as_ref().map(|(network, weight)| (Arc::as_ptr(network), *weight));
         Arc::ptr_eq(&self.ngrams, &other.ngrams)
-            && (self.weight, self.token_reward) == (other.weight, other.token_reward)
+            && (self.weight, self.token_reward, self.internal_weight)
+                == (other.weight, other.token_reward, other.internal_weight)
+            && network(self) == network(other)
     }
 }
 
@@ -64,8 +71,15 @@ impl LanguageModel {
 
     /// The model with the weight and the reward that came with it.
     pub(crate) fn new(ngrams: Arc<Ngrams>) -> Self {
-        let (weight, token_reward) = (ngrams.config().weight, ngrams.config().token_reward);
-        Self { ngrams, weight, token_reward }
+        let NgramConfig { weight, token_reward, internal_weight, .. } = *ngrams.config();
+        Self { ngrams, weight, token_reward, internal_weight, network: None }
+    }
+
+    /// The same model with this network beside the n-grams, which counts as much as it says of itself.
+    #[must_use]
+    pub(crate) fn with_network(mut self, network: Option<Arc<LanguageNetwork>>) -> Self {
+        self.network = network.map(|network| (network.clone(), network.weight()));
+        self
     }
 
     /// Reads a model whose words are the pieces of `tokens`: an ARPA file, or the compact form that `linnet lm` writes.
@@ -98,6 +112,32 @@ impl LanguageModel {
         self
     }
 
+    /// The same model with another factor by which the logarithmic probabilities of the transducer's internal language model
+    /// are taken off: what it expects without hearing anything, which it has learned of its own texts.
+    #[must_use]
+    pub fn with_internal_weight(mut self, weight: f32) -> Self {
+        self.internal_weight = weight;
+        self
+    }
+
+    /// The factor by which the transducer's internal language model is taken off; zero where it is left alone.
+    pub fn internal_weight(&self) -> f32 {
+        self.internal_weight
+    }
+
+    /// The same model whose network, if it has one, counts this much: the factor of its logarithmic probabilities. At zero
+    /// there is none, and no time is spent on it.
+    #[must_use]
+    pub fn with_network_weight(mut self, weight: f32) -> Self {
+        self.network = self.network.take().map(|(network, _)| (network, weight)).filter(|_| weight != 0.0);
+        self
+    }
+
+    /// The factor of the network's logarithmic probabilities, zero where there is none.
+    pub fn network_weight(&self) -> f32 {
+        self.network.as_ref().map_or(0.0, |(_, weight)| *weight)
+    }
+
     /// The factor of its logarithmic probabilities.
     pub fn weight(&self) -> f32 {
         self.weight
@@ -111,7 +151,7 @@ impl LanguageModel {
     /// The n-grams, with the weight and the reward that this model has, as a part of a model file.
     pub fn to_ngrams(&self) -> Arc<Ngrams> {
         let mut ngrams = (*self.ngrams).clone();
-        ngrams.set_weights(self.weight, self.token_reward);
+        ngrams.set_weights(self.weight, self.token_reward, self.internal_weight);
         Arc::new(ngrams)
     }
 
@@ -125,6 +165,28 @@ impl LanguageModel {
         self.len() == 0
     }
 
+    /// What the network expects of an utterance before it begins, if there is a network.
+    pub(super) fn network_start(&self) -> Option<&LanguageState> {
+        self.network.as_ref().map(|(network, _)| network.start())
+    }
+
+    /// Working space of the network for so many hypotheses.
+    pub(super) fn network_scratch(&self, hypotheses: usize) -> LanguageScratch {
+        self.network.as_ref().map_or_else(LanguageScratch::default, |(network, _)| network.new_scratch(hypotheses))
+    }
+
+    /// Runs the network, if there is one, over one token of each hypothesis: `(token, index)` takes `states[index]` on.
+    pub(super) fn advance_network(
+        &self,
+        steps: &[(u32, usize)],
+        states: &mut [LanguageState],
+        scratch: &mut LanguageScratch,
+    ) {
+        if let Some((network, _)) = &self.network {
+            network.advance(steps, states, scratch);
+        }
+    }
+
     /// The context at the start of an utterance.
     pub(super) fn start(&self) -> Context {
         self.follow(Context::default(), self.ngrams.vocab_size()).0
@@ -136,8 +198,9 @@ impl LanguageModel {
     }
 
     /// What the end of the utterance adds.
-    pub(super) fn finish(&self, context: &Context) -> f32 {
-        self.weight * self.follow(*context, self.ngrams.vocab_size() + 1).1
+    pub(super) fn finish(&self, context: &Context, state: Option<&LanguageState>) -> f32 {
+        let ngrams = self.weight * self.follow(*context, self.ngrams.vocab_size() + 1).1;
+        ngrams + state.map_or(0.0, |state| self.network_weight() * state.end())
     }
 
     /// The context after one more token, and what that token counts.
@@ -158,8 +221,16 @@ impl LanguageModel {
         (next, score.unwrap_or(back_off + UNKNOWN))
     }
 
-    /// Adds what the model says of each token after a context to its score, and leaves that in `added`.
-    pub(super) fn add_scores(&self, context: &Context, scores: &mut [f32], added: &mut [f32]) {
+    /// Adds what the model says of each token to its score, and leaves that in `added`: after a context, beside what its
+    /// network expects, less what the transducer expects unheard.
+    pub(super) fn add_scores(
+        &self,
+        context: &Context,
+        state: Option<&LanguageState>,
+        unheard: &[f32],
+        scores: &mut [f32],
+        added: &mut [f32],
+    ) {
         added.fill(f32::NEG_INFINITY);
         let mut back_off = 0.0;
         for node in context.nodes() {
@@ -174,10 +245,15 @@ impl LanguageModel {
                 back_off += self.ngrams.back_off(node);
             }
         }
-        for (score, added) in scores.iter_mut().zip(added) {
+        for added in &mut *added {
             let model = if *added == f32::NEG_INFINITY { back_off + UNKNOWN } else { *added };
             *added = self.weight * model + self.token_reward;
-            *score += *added;
         }
+        if let Some(state) = state {
+            let weight = self.network_weight();
+            added.iter_mut().zip(state.tokens()).for_each(|(added, expected)| *added += weight * expected);
+        }
+        added.iter_mut().zip(unheard).for_each(|(added, unheard)| *added -= self.internal_weight * unheard);
+        scores.iter_mut().zip(added).for_each(|(score, added)| *score += *added);
     }
 }

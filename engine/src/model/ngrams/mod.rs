@@ -185,6 +185,7 @@ impl Ngrams {
             back_offs,
             weight: NgramConfig::DEFAULT_WEIGHT,
             token_reward: NgramConfig::DEFAULT_TOKEN_REWARD,
+            internal_weight: 0.0,
         };
         Self::new(config, tables, vocab_size).ok()
     }
@@ -233,8 +234,8 @@ impl Ngrams {
     }
 
     /// Makes it count as these numbers say.
-    pub(crate) fn set_weights(&mut self, weight: f32, token_reward: f32) {
-        (self.config.weight, self.config.token_reward) = (weight, token_reward);
+    pub(crate) fn set_weights(&mut self, weight: f32, token_reward: f32, internal_weight: f32) {
+        self.config = NgramConfig { weight, token_reward, internal_weight, ..self.config.clone() };
     }
 
     /// Tokens without the start and the end of a sentence.

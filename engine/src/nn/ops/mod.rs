@@ -167,5 +167,20 @@ dispatch! {
     );
 }
 
+/// Logarithms of the probabilities that the scores `x` stand for, in `out`. Returns the logarithm of the sum of their
+/// exponentials, which is no finite number where the scores make no probabilities.
+///
+/// # Panics
+/// When the lengths differ.
+pub fn log_softmax(x: &[f32], out: &mut [f32]) -> f32 {
+    let most = x.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    out.copy_from_slice(x);
+    out.iter_mut().for_each(|score| *score -= most);
+    exp(out);
+    let normalizer = most + out.iter().sum::<f32>().ln();
+    out.iter_mut().zip(x).for_each(|(logarithm, score)| *logarithm = score - normalizer);
+    normalizer
+}
+
 #[cfg(test)]
 mod tests;
