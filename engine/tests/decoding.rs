@@ -84,10 +84,14 @@ fn the_n_grams_of_the_model_file_count_unless_they_are_switched_off() {
         poll(&mut stream, &mut show);
         text
     };
-    let mute = ShallowFusion::With(built_in.clone().with_weight(0.0).with_token_reward(0.0));
+    assert!(engine.info().language_network && built_in.network_weight() > 0.0 && built_in.internal_weight() > 0.0);
+    let mute = built_in.clone().with_weight(0.0).with_token_reward(0.0);
+    let mute = ShallowFusion::With(mute.with_network_weight(0.0).with_internal_weight(0.0));
     let with = heard(4, ShallowFusion::BuiltIn);
     let without = heard(4, ShallowFusion::Off);
     assert_ne!(with, without);
+    let less = ShallowFusion::With(built_in.clone().with_network_weight(0.0));
+    assert_ne!(with, heard(4, less), "the network is heard");
     assert_eq!(with, heard(4, ShallowFusion::With(built_in)));
     assert_eq!(without, heard(4, mute));
     assert_eq!(heard(1, ShallowFusion::BuiltIn), heard(1, ShallowFusion::Off), "greedy search does not use it");
