@@ -27,17 +27,19 @@ fn a_model_is_estimated_and_used() {
     fs::write(&text, "the quick brown fox\njumps over the lazy dog\n\n12 is no word\n").unwrap();
     fs::write(&known, "the lazy fox\n").unwrap();
     for output in [&arpa, &compact] {
-        let weights = ["--weight", "3", "--reward", "0"];
+        let weights = ["--weight", "3", "--reward", "0", "--internal-weight", "0.5"];
         let made = run(["lm", &text, &format!("{text}=2"), "--known", &known, "-o", output].into_iter().chain(weights));
         assert_eq!(code(&made), 0, "{}", stderr(&made));
         assert!(stderr(&made).contains("2 lines that the model can't write"), "{}", stderr(&made));
     }
     assert!(fs::read_to_string(&arpa).unwrap().starts_with("\\data\\"));
     let none = transcribed(&["--no-lm"]);
-    assert_eq!(transcribed(&["--lm-weight", "0", "--lm-reward", "0"]), none);
+    let nothing = ["--lm-weight", "0", "--lm-reward", "0", "--lm-network-weight", "0", "--lm-internal-weight", "0"];
+    assert_eq!(transcribed(&nothing), none);
     let heard = transcribed(&["--lm", &compact]);
     assert_ne!(heard, none);
-    assert_eq!(transcribed(&["--lm", &arpa, "--lm-weight", "3", "--lm-reward", "0"]), heard);
+    let as_compact = ["--lm", &arpa, "--lm-weight", "3", "--lm-reward", "0", "--lm-internal-weight", "0.5"];
+    assert_eq!(transcribed(&as_compact), heard);
 }
 
 #[test]
