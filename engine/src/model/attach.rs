@@ -211,21 +211,25 @@ mod tests {
         EndpointConfig { stack: 4, width: 9, hidden: 7, floor_rise: 0.0 }
     }
 
-    /// The file of a network with random weights, without the tensor `missing`.
-    fn file(features: &FeatureConfig, missing: &str) -> Vec<u8> {
-        let config = ModelConfig { endpoint: Some(network()), ..tiny_config() };
-        let whole = Checkpoint::random(&config, 5).unwrap();
-        let tensors: Vec<OutTensor<'_>> = whole
-            .tensors
-            .iter()
-            .filter(|(name, _)| name.starts_with("endpoint.") && *name != missing)
+    /// The tensors of a part of a model, as they are written.
+    fn tensors<'a>(whole: &'a Checkpoint, prefix: &str) -> Vec<OutTensor<'a>> {
+        let of_part = whole.tensors.iter().filter(|(name, _)| name.starts_with(prefix));
+        of_part
             .map(|(name, tensor)| OutTensor {
                 name: name.clone(),
                 dtype: "F32",
                 shape: tensor.shape.clone(),
                 data: bytemuck::cast_slice(&tensor.data),
             })
-            .collect();
+            .collect()
+    }
+
+    /// The file of a network with random weights, without the tensor `missing`.
+    fn file(features: &FeatureConfig, missing: &str) -> Vec<u8> {
+        let config = ModelConfig { endpoint: Some(network()), ..tiny_config() };
+        let whole = Checkpoint::random(&config, 5).unwrap();
+        let mut tensors = tensors(&whole, "endpoint.");
+        tensors.retain(|tensor| tensor.name != missing);
         let features = serde_json::to_string(features).unwrap();
         let config = format!(r#"{{"stack": 4, "width": 9, "hidden": 7, "features": {features}}}"#);
         container::write(&BTreeMap::from([("format", ENDPOINT.into()), ("config", config)]), &tensors).unwrap()
@@ -262,17 +266,7 @@ mod tests {
         };
         let config = ModelConfig { speaker: Some(network.clone()), ..tiny_config() };
         let whole = Checkpoint::random(&config, 5).unwrap();
-        let tensors: Vec<OutTensor<'_>> = whole
-            .tensors
-            .iter()
-            .filter(|(name, _)| name.starts_with("speaker."))
-            .map(|(name, tensor)| OutTensor {
-                name: name.clone(),
-                dtype: "F32",
-                shape: tensor.shape.clone(),
-                data: bytemuck::cast_slice(&tensor.data),
-            })
-            .collect();
+        let tensors = tensors(&whole, "speaker.");
         let features = serde_json::to_string(&config.features).unwrap();
         let numbers =
             r#""stack": 4, "width": 9, "blocks": 2, "embedding": 5, "threshold": 0.5, "switch": 1, "merge": 0.75"#;
@@ -330,17 +324,7 @@ mod tests {
         let network = LanguageNetworkConfig { embedding: 3, hidden: 7, weight: 0.25 };
         let whole =
             Checkpoint::random(&ModelConfig { language_network: Some(network.clone()), ..tiny_config() }, 5).unwrap();
-        let tensors: Vec<OutTensor<'_>> = whole
-            .tensors
-            .iter()
-            .filter(|(name, _)| name.starts_with("language_network."))
-            .map(|(name, tensor)| OutTensor {
-                name: name.clone(),
-                dtype: "F32",
-                shape: tensor.shape.clone(),
-                data: bytemuck::cast_slice(&tensor.data),
-            })
-            .collect();
+        let tensors = tensors(&whole, "language_network.");
         let file = |tokens: &Tokens| {
             let metadata = BTreeMap::from([
                 ("format", LANGUAGE_NETWORK.into()),
