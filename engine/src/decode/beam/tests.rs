@@ -196,6 +196,13 @@ proptest! {
     }
 }
 
+/// N-grams to which all tokens are alike.
+fn even_ngrams() -> LanguageModel {
+    let mut arpa = String::from("\\data\\\n\\1-grams:\n");
+    PIECES.iter().chain(&["<s>", "</s>"]).for_each(|piece| arpa.push_str(&format!("-1\t{piece}\n")));
+    LanguageModel::from_arpa(&(arpa + "\\end\\\n"), &tokens()).unwrap()
+}
+
 /// A language network that expects b after a, and nothing in particular elsewhere, decides between b and c.
 #[cfg(feature = "reference")]
 #[test]
@@ -215,9 +222,7 @@ fn a_language_network_hears_what_came_before() {
             _ => (),
         }
     });
-    let mut arpa = String::from("\\data\\\n\\1-grams:\n");
-    PIECES.iter().chain(&["<s>", "</s>"]).for_each(|piece| arpa.push_str(&format!("-1\t{piece}\n")));
-    let ngrams = LanguageModel::from_arpa(&(arpa + "\\end\\\n"), &tokens()).unwrap();
+    let ngrams = even_ngrams();
     let with_network = ngrams.clone().with_network(Some(Arc::new(network(&checkpoint))));
     let heard = |model: &LanguageModel, frames: &[Frame]| {
         let (head, mut beam) = search(4, &[], None);
@@ -239,9 +244,7 @@ fn a_language_network_hears_what_came_before() {
 /// The copying head hardly expects the token that it has just said: that is taken off, and what is heard counts.
 #[test]
 fn the_internal_language_model_is_taken_off() {
-    let mut arpa = String::from("\\data\\\n\\1-grams:\n");
-    PIECES.iter().chain(&["<s>", "</s>"]).for_each(|piece| arpa.push_str(&format!("-1\t{piece}\n")));
-    let model = LanguageModel::from_arpa(&(arpa + "\\end\\\n"), &tokens()).unwrap();
+    let model = even_ngrams();
     let frames = [frame(&[(1, 5.0), (BLANK, 0.0)]), frame(&[(1, 4.0), (2, 0.0), (BLANK, 0.0)]), frame(&[(BLANK, 5.0)])];
     for (weight, expected) in [(0.0, "b"), (1.0, "bb")] {
         let (head, mut beam) = search(4, &[], None);

@@ -2,7 +2,8 @@
 //! arXiv:1503.03535).
 //!
 //! It is a back-off model over the pieces of the recognizer ([`Ngrams`]), so that it scores every token at once. A model
-//! file may hold one; a host may read another from an ARPA file.
+//! file may hold one; a host may read another from an ARPA file. The network of a model file counts beside its n-grams, and
+//! what the transducer expects unheard may be taken off.
 
 mod arpa;
 
