@@ -73,7 +73,7 @@ fn searches(c: &mut Criterion) {
                 }
             });
         });
-        for beam_width in [2, 4, 8] {
+        for beam_width in [4, 8, 32] {
             let mut config = BeamConfig::default();
             config.width = beam_width;
             let mut beam = Beam::new(head, tokens.clone(), config, None);

@@ -10,10 +10,18 @@ use crate::model::{head::TransducerHead, tokens::Tokens};
 pub(crate) struct SearchConfig {
     /// Hypotheses of the beam; greedy search if 1 and there is no grammar.
     pub(crate) width: usize,
+    /// Whether another search corrects this one, so that it makes do with fewer.
+    pub(crate) is_narrow: bool,
     pub(crate) max_symbols_per_frame: usize,
     pub(crate) hotwords: Option<Hotwords>,
     pub(crate) grammar: Option<Grammar>,
     pub(crate) language_model: Option<LanguageModel>,
+}
+
+impl SearchConfig {
+    fn width(&self) -> usize {
+        if self.is_narrow { self.width.min(NARROW_WIDTH) } else { self.width }
+    }
 }
 
 /// A search that can be changed while it runs.
@@ -34,6 +42,9 @@ enum Kind {
     Beam(Box<Beam>),
 }
 
+/// Hypotheses of a narrow search.
+const NARROW_WIDTH: usize = 4;
+
 /// Narrowest beam in a grammar, which has few continuations and lets a wide beam be cheap.
 const GRAMMAR_WIDTH: usize = 32;
 
@@ -42,7 +53,8 @@ const GRAMMAR_PRUNE: f32 = 12.0;
 
 impl Kind {
     fn new(head: &dyn TransducerHead, tokens: &Arc<Tokens>, config: &SearchConfig) -> Self {
-        let SearchConfig { width, max_symbols_per_frame, hotwords, grammar, language_model } = config.clone();
+        let SearchConfig { max_symbols_per_frame, hotwords, grammar, language_model, .. } = config.clone();
+        let width = config.width();
         if width <= 1 && grammar.is_none() {
             let mut search = Greedy::new(head, max_symbols_per_frame);
             search.set_hotwords(hotwords);
@@ -65,9 +77,10 @@ impl Search {
         Self { kind: Kind::new(head, &tokens, &config), config, tokens, is_stale: false, generation: 0 }
     }
 
-    /// Another search with the same settings, which stands where this one does.
+    /// Another search with the same settings that is not narrow, which stands where this one does.
     pub(crate) fn fork(&self, head: &dyn TransducerHead) -> Self {
-        let mut fork = Self::new(head, self.tokens.clone(), self.config.clone());
+        let config = SearchConfig { is_narrow: false, ..self.config.clone() };
+        let mut fork = Self::new(head, self.tokens.clone(), config);
         fork.generation = self.generation;
         fork.copy_from(self, head);
         fork
@@ -76,7 +89,9 @@ impl Search {
     /// Goes on where another search of the same stream stands. Allocates only after the grammar changed.
     pub(crate) fn copy_from(&mut self, source: &Self, head: &dyn TransducerHead) {
         if self.generation != source.generation {
+            let is_narrow = self.config.is_narrow;
             self.config.clone_from(&source.config);
+            self.config.is_narrow = is_narrow;
             self.generation = source.generation;
             self.kind = Kind::new(head, &self.tokens, &self.config);
         }
@@ -85,6 +100,20 @@ impl Search {
             (Kind::Beam(search), Kind::Beam(source)) => search.copy_from(source),
             _ => unreachable!("searches of one generation are of one kind"),
         }
+    }
+
+    /// Follows fewer hypotheses from the next frame on, for what another search will correct, or as many as are wanted.
+    /// Allocates where it has not been that wide before.
+    pub(crate) fn set_narrow(&mut self, head: &dyn TransducerHead, is_narrow: bool) {
+        self.config.is_narrow = is_narrow;
+        if let Kind::Beam(search) = &mut self.kind {
+            search.set_width(head, self.config.width());
+        }
+    }
+
+    /// Whether another search of the same stream stands at the same frame, with the same grammar.
+    pub(crate) fn stands_with(&self, other: &Self) -> bool {
+        self.frames() == other.frames() && self.generation == other.generation
     }
 
     pub(crate) fn decode(&mut self, head: &dyn TransducerHead, frames: &[f32], out: &mut Decoded) -> usize {

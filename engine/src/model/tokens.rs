@@ -3,7 +3,7 @@
 use super::error::ModelFileError;
 
 /// Marks the start of a word in a piece: U+2581.
-const WORD_START: char = '▁';
+pub(crate) const WORD_START: char = '▁';
 /// Longest piece accepted, in bytes.
 const MAX_PIECE_BYTES: usize = 256;
 

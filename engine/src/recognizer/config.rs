@@ -59,8 +59,8 @@ pub struct StreamConfig {
     /// Phrases that are expected, and made likelier. See [`Stream::rejected_hotwords`](super::Stream::rejected_hotwords)
     /// for those that can't be listened for.
     pub hotwords: Vec<Hotword>,
-    /// Hypotheses that the search follows, 1 to 64. 1 is greedy search: the least work, and interims that hardly change,
-    /// but a tenth more errors than the default.
+    /// Hypotheses that the search follows, 1 to 64; the first of two passes follows four of them at the most. 1 is greedy
+    /// search: the least work, and interims that hardly change, but half as many errors again as the default.
     pub beam_width: usize,
     /// What can be said ([`Engine::grammar`](super::Engine::grammar)); `None` is anything. The beam is at least 32 wide
     /// with a grammar, and a final carries an [`Interpretation`](crate::Interpretation).
@@ -117,7 +117,7 @@ impl Default for StreamConfig {
 
 impl StreamConfig {
     /// Hypotheses that a search follows unless told otherwise.
-    pub const DEFAULT_BEAM_WIDTH: usize = 8;
+    pub const DEFAULT_BEAM_WIDTH: usize = 32;
 
     /// When utterances end.
     pub fn policy(&self) -> Policy {

@@ -219,7 +219,11 @@ impl Stream {
         pre_roll.clear();
         pieces.iter().for_each(|piece| pre_roll.extend_from_slice(piece));
         let frame = first / self.encoder.config().subsampling as u64;
-        self.search.skip(frame.saturating_sub(self.search.frames()));
+        let skipped = frame.saturating_sub(self.search.frames());
+        match &mut self.second {
+            Some(second) => second.skip(skipped, &mut self.search, self.engine.head()),
+            None => self.search.skip(skipped),
+        }
         self.restart_encoders();
         let encoded = self.encode(&pre_roll);
         self.buffers.pre_roll = pre_roll;

@@ -63,7 +63,10 @@ impl SecondPass {
         self.taken = 0;
         self.next = search.frames();
         self.running = run;
-        self.begin_utterance(search, head);
+        // What has just been reviewed is known of in more hypotheses.
+        if !self.reached.stands_with(search) {
+            self.begin_utterance(search, head);
+        }
     }
 
     /// Lets an utterance begin where the search of the stream stands: what this pass has not heard before is no part of it.
@@ -83,9 +86,23 @@ impl SecondPass {
         &mut self.reached
     }
 
-    /// Tokens before those that the search of the stream is still undecided about.
-    pub(super) fn held(&self) -> &[Token] {
-        &self.held
+    /// The search to end an utterance with, that of this pass if it has come as far as that of the stream, and the tokens
+    /// before those that it is still undecided about.
+    pub(super) fn ending<'a>(&'a mut self, search: &'a mut Search) -> (&'a mut Search, &'a [Token]) {
+        if self.running && self.reached.stands_with(search) {
+            return (&mut self.reached, &[]);
+        }
+        (search, &self.held)
+    }
+
+    /// Lets the search skip frames, after what this pass has heard of those before, if it has come as far.
+    pub(super) fn skip(&mut self, frames: u64, search: &mut Search, head: &dyn TransducerHead) {
+        if self.running && self.reached.stands_with(search) {
+            self.reached.skip(frames);
+            search.copy_from(&self.reached, head);
+        } else {
+            search.skip(frames);
+        }
     }
 
     /// Encodes what the first pass encodes. Returns whether a chunk is complete.
@@ -133,11 +150,10 @@ impl SecondPass {
         if over == count {
             return Some(false);
         }
-        search.copy_from(&self.reached, head);
         self.held.clear();
         out.clear();
-        search.decode(head, &waiting[over * width..count * width], out);
-        self.reached.copy_from(search, head);
+        self.reached.decode(head, &waiting[over * width..count * width], out);
+        search.copy_from(&self.reached, head);
         Some(true)
     }
 }

@@ -76,6 +76,7 @@ impl Stream {
         let encoder = engine.new_encoder(engine.look_ahead_for(config.chunk))?;
         let search = SearchConfig {
             width: config.beam_width,
+            is_narrow: config.second_pass && encoder.look_ahead() < engine.longest_look_ahead(),
             max_symbols_per_frame: config.max_symbols_per_frame,
             hotwords: Some(engine.hotwords(&config.hotwords)),
             grammar: config.grammar.clone(),
@@ -147,6 +148,7 @@ impl Stream {
         if let Some(second) = &mut self.second {
             second.restart(run, &self.search, self.engine.head());
         }
+        self.search.set_narrow(self.engine.head(), run);
     }
 
     /// Lets the second pass rest where it is no longer wanted: what was heard so far stands.
@@ -159,6 +161,7 @@ impl Stream {
         decoded.clear();
         self.search.decode(self.engine.head(), &[], decoded);
         decoded.confirmed.extend(second.stop());
+        self.search.set_narrow(self.engine.head(), false);
         self.metrics.tokens += decoded.confirmed.len() as u64;
         self.assembler.update(decoded, self.timeline.base, self.engine.tokens());
     }
@@ -324,8 +327,11 @@ impl Stream {
     /// Lets the search decide on what it still holds back of the utterance.
     pub(super) fn end_search(&mut self) -> Ending {
         let place = (&self.timeline, &**self.engine.tokens(), self.config.alternatives);
-        let held = self.second.as_ref().map_or(&[][..], SecondPass::held);
-        Ending::of(&mut self.search, held, &mut self.assembler, &mut self.buffers.decoded, place)
+        let (search, held) = match &mut self.second {
+            Some(second) => second.ending(&mut self.search),
+            None => (&mut self.search, &[][..]),
+        };
+        Ending::of(search, held, &mut self.assembler, &mut self.buffers.decoded, place)
     }
 
     /// Settles who said what was heard so far, for a final.

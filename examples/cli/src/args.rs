@@ -4,9 +4,12 @@ use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use linnet::{
-    FormatConfig, LanguageModel, SpeakerConfig,
+    FormatConfig, LanguageModel, SpeakerConfig, StreamConfig,
     audio::formats::{Encoding, RawFormat},
 };
+
+/// Hypotheses that a search follows unless told otherwise.
+const BEAM: u8 = StreamConfig::DEFAULT_BEAM_WIDTH as u8;
 
 /// Linnet: streaming speech recognition on this machine, without a network.
 #[derive(Debug, Parser)]
@@ -120,8 +123,8 @@ pub struct SearchArgs {
     /// All that can be said, as a JSGF grammar; utterances are then written with the slots they fill.
     #[arg(long, value_name = "FILE")]
     pub grammar: Option<PathBuf>,
-    /// Hypotheses to follow at once. 1 is greedy search.
-    #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u8).range(1..=64))]
+    /// Hypotheses to follow at once; the first of two passes follows four. 1 is greedy search.
+    #[arg(long, value_name = "N", default_value_t = BEAM, value_parser = clap::value_parser!(u8).range(1..=64))]
     pub beam: u8,
     /// Let finals stand as the first pass heard them, for three fifths of the work.
     #[arg(long)]

@@ -29,8 +29,10 @@ pub(super) struct Hypothesis {
     pub(super) credit: f32,
     /// What the language model remembers of it.
     pub(super) context: Context,
-    /// What its predictor expects unheard: logarithm of the probability of each token. Empty where nobody asks.
-    pub(super) unheard: Vec<f32>,
+    /// What the language model adds to the score of each token. Empty until the search asks for it.
+    pub(super) added: Vec<f32>,
+    /// Its last token, while the language network has yet to hear of it.
+    pub(super) missed: Option<u32>,
     /// Where it stands in the grammar; unused by a free one.
     pub(super) places: Vec<Place>,
     /// Whether it may leave the grammar.
@@ -39,8 +41,8 @@ pub(super) struct Hypothesis {
     pub(super) settled: bool,
 }
 
-/// Storage of hypotheses, made once.
-#[derive(Debug)]
+/// Storage of hypotheses.
+#[derive(Debug, Default)]
 pub(super) struct Pool {
     pub(super) hypotheses: Vec<Hypothesis>,
     pub(super) states: Vec<HeadState>,
@@ -68,7 +70,8 @@ impl Hypothesis {
         self.hotwords = source.hotwords;
         self.credit = source.credit;
         self.context = source.context;
-        self.unheard.clone_from(&source.unheard);
+        self.added.clone_from(&source.added);
+        self.missed = source.missed;
         self.places.clone_from(&source.places);
         self.free = source.free;
     }
@@ -83,25 +86,30 @@ impl Hypothesis {
         self.hotwords = ROOT;
         self.credit = 0.0;
         self.context = Context::default();
-        self.unheard.clear();
+        self.added.clear();
+        self.missed = None;
         self.places.clear();
         self.free = free;
     }
 }
 
 impl Pool {
-    pub(super) fn new(head: &dyn TransducerHead, size: usize) -> Self {
-        let hypothesis = || Hypothesis {
-            tokens: Vec::with_capacity(TYPICAL_TOKENS),
-            places: Vec::with_capacity(TYPICAL_PLACES),
-            ..Hypothesis::default()
-        };
-        Self {
-            hypotheses: (0..size).map(|_| hypothesis()).collect(),
-            states: (0..size).map(|_| head.new_state()).collect(),
-            expectations: Vec::new(),
-            unused: (0..size).rev().collect(),
+    /// Makes room for so many in all. Returns whether there was less.
+    pub(super) fn grow(&mut self, head: &dyn TransducerHead, size: usize) -> bool {
+        let before = self.hypotheses.len();
+        for index in before..size {
+            self.hypotheses.push(Hypothesis {
+                tokens: Vec::with_capacity(TYPICAL_TOKENS),
+                places: Vec::with_capacity(TYPICAL_PLACES),
+                ..Hypothesis::default()
+            });
+            self.states.push(head.new_state());
+            if let Some(any) = self.expectations.first() {
+                self.expectations.push(any.clone());
+            }
+            self.unused.push(index);
         }
+        before < size
     }
 
     /// Lets all hypotheses expect what this state does, or nothing.

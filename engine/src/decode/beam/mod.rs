@@ -9,7 +9,9 @@
 //!
 //! Tokens that all hypotheses share are confirmed; the best hypothesis's others are the tail.
 
+mod choice;
 mod hypothesis;
+mod language;
 mod selection;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use crate::model::{
     tokens::Tokens,
 };
 use crate::nn::ops;
+use choice::Choice;
 use hypothesis::{Pool, add_logarithms, hash_on};
 use selection::{CREDITED_WIDTH, Candidate};
 
@@ -45,7 +48,7 @@ pub struct BeamConfig {
 
 impl Default for BeamConfig {
     fn default() -> Self {
-        Self { width: 8, prune: 5.0, max_symbols_per_frame: 5 }
+        Self { width: 32, prune: 5.0, max_symbols_per_frame: 5 }
     }
 }
 
@@ -72,12 +75,16 @@ pub struct Beam {
     /// Those that the frame at hand is tried on.
     expanding: Vec<usize>,
     children: Vec<usize>,
+    /// Those that the language model is asked about.
+    asking: Vec<usize>,
     candidates: Vec<Candidate>,
     steps: Vec<(u32, usize)>,
     scratch: HeadScratch,
     language_scratch: LanguageScratch,
     projected: Vec<f32>,
     logits: Vec<f32>,
+    /// Scores that the joiner gives without hearing anything.
+    unheard: Vec<f32>,
     /// One row of scores by token, and room for another.
     row: [Vec<f32>; 2],
     places: Vec<Place>,
@@ -86,6 +93,7 @@ pub struct Beam {
     language_model: Option<LanguageModel>,
     /// A frame of zeros, projected.
     zeros: Vec<f32>,
+    choice: Choice,
     frame: u64,
     /// Frame after the last token of the best hypothesis, or the start of the utterance.
     silent_since: u64,
@@ -97,34 +105,56 @@ impl Beam {
     pub fn new(head: &dyn TransducerHead, tokens: Arc<Tokens>, config: BeamConfig, grammar: Option<Grammar>) -> Self {
         let width = config.width.clamp(1, MAX_WIDTH);
         let config = BeamConfig { width, max_symbols_per_frame: config.max_symbols_per_frame.max(1), ..config };
-        let most = width + FREE_WIDTH + CREDITED_WIDTH;
         let scores = head.vocab_size() + 1;
         let mut search = Self {
             config,
             tokens,
-            // At once there are those retired, those expanding, and their children.
-            pool: Pool::new(head, 3 * most + 1),
-            beam: Vec::with_capacity(2 * most),
-            expanding: Vec::with_capacity(2 * most),
-            children: Vec::with_capacity(most),
-            candidates: Vec::with_capacity(most * scores),
-            steps: Vec::with_capacity(most),
+            pool: Pool::default(),
+            beam: Vec::new(),
+            expanding: Vec::new(),
+            children: Vec::new(),
+            asking: Vec::new(),
+            candidates: Vec::new(),
+            steps: Vec::new(),
             scratch: head.new_scratch(),
             language_scratch: LanguageScratch::default(),
             projected: Vec::new(),
-            logits: vec![0.0; most * scores],
+            logits: Vec::new(),
+            unheard: Vec::new(),
             row: [vec![0.0; scores], vec![0.0; scores]],
             places: Vec::new(),
             hotwords: None,
             grammar,
             language_model: None,
             zeros: Vec::new(),
+            choice: Choice::default(),
             frame: 0,
             silent_since: 0,
         };
         head.project(&vec![0.0; head.frame_width()], &mut search.zeros, &mut search.scratch);
+        search.make_room(head);
         search.start_utterance(head);
         search
+    }
+
+    /// Makes storage for as many hypotheses as the beam is wide.
+    fn make_room(&mut self, head: &dyn TransducerHead) {
+        let most = self.config.width + FREE_WIDTH + CREDITED_WIDTH;
+        let scores = most * self.row[0].len();
+        // At once there are those retired, those expanding, and their children.
+        if !self.pool.grow(head, 3 * most + 1) {
+            return;
+        }
+        for list in [&mut self.beam, &mut self.expanding, &mut self.asking] {
+            list.reserve(2 * most);
+        }
+        self.children.reserve(most);
+        self.steps.reserve(most);
+        self.candidates.reserve(scores);
+        for row in [&mut self.logits, &mut self.unheard] {
+            row.resize(row.len().max(scores), 0.0);
+        }
+        self.choice.reserve(most);
     }
 
     /// Listens for these hotwords from the next frame on, or for none. Matches that have begun with the old ones are
@@ -149,7 +179,9 @@ impl Beam {
         let start = self.language_model.as_ref().map_or_else(Context::default, LanguageModel::start);
         for hypothesis in &mut self.pool.hypotheses {
             hypothesis.context = start;
-            hypothesis.unheard.reserve(head.vocab_size());
+            hypothesis.added.clear();
+            hypothesis.added.reserve(head.vocab_size());
+            hypothesis.missed = None;
         }
         // A grammar doesn't ask the network.
         let model = self.language_model.as_ref().filter(|_| self.grammar.is_none());
@@ -157,8 +189,14 @@ impl Beam {
         if let Some(model) = model {
             self.language_scratch = model.network_scratch(self.config.width + CREDITED_WIDTH);
         }
-        for index in 0..self.beam.len() {
-            self.expect_unheard(head, &[self.beam[index]]);
+    }
+
+    /// Follows at most this many hypotheses from the next frame on; a grammar keeps to its own. Allocates where it has not
+    /// been that wide before.
+    pub(super) fn set_width(&mut self, head: &dyn TransducerHead, width: usize) {
+        if self.grammar.is_none() {
+            self.config.width = width.clamp(1, MAX_WIDTH);
+            self.make_room(head);
         }
     }
 
@@ -186,6 +224,7 @@ impl Beam {
             let logits = &mut self.logits[..scores];
             head.logits_many(projected, &self.pool.states, &self.expanding, &mut self.scratch, logits);
             self.normalize();
+            self.ask_language_model(head);
             self.find_candidates(step == self.config.max_symbols_per_frame);
             self.spawn();
             self.retire();
@@ -198,12 +237,6 @@ impl Beam {
                 break;
             }
             head.advance_many(&self.steps, &mut self.pool.states, &mut self.scratch);
-            if let Some(model) = self.language_model.as_ref().filter(|_| !self.pool.expectations.is_empty()) {
-                model.advance_network(&self.steps, &mut self.pool.expectations, &mut self.language_scratch);
-            }
-            let children = std::mem::take(&mut self.children);
-            self.expect_unheard(head, &children);
-            self.children = children;
             std::mem::swap(&mut self.expanding, &mut self.children);
         }
         self.sort_beam();
@@ -214,23 +247,6 @@ impl Beam {
         self.frame += 1;
         if let Some(last) = self.pool.hypotheses[self.beam[0]].tokens.last() {
             self.silent_since = self.silent_since.max(last.frame + 1);
-        }
-    }
-
-    /// Asks the transducer what it expects after these hypotheses without hearing anything, if the language model is to know:
-    /// its internal language model, estimated with an encoder that gives zeros (Meng et al. 2021, arXiv:2011.01991).
-    fn expect_unheard(&mut self, head: &dyn TransducerHead, which: &[usize]) {
-        let model = self.language_model.as_ref().filter(|_| self.grammar.is_none());
-        if model.is_none_or(|model| model.internal_weight() == 0.0) {
-            return;
-        }
-        let width = head.vocab_size() + 1;
-        let logits = &mut self.logits[..which.len() * width];
-        head.logits_many(&self.zeros, &self.pool.states, which, &mut self.scratch, logits);
-        for (&index, row) in which.iter().zip(logits.chunks_exact(width)) {
-            let unheard = &mut self.pool.hypotheses[index].unheard;
-            unheard.resize(width - 1, 0.0);
-            ops::log_softmax(&row[..width - 1], unheard);
         }
     }
 
@@ -279,6 +295,8 @@ impl Beam {
             }
             if let Some(model) = &self.language_model {
                 hypothesis.context = model.step(&hypothesis.context, token);
+                hypothesis.added.clear();
+                hypothesis.missed = Some(token);
             }
             if let (Some(grammar), false) = (&self.grammar, free) {
                 grammar.step(&mut hypothesis.places, token, &mut self.places);
@@ -361,8 +379,9 @@ impl Beam {
     }
 
     /// Ends the utterance: refunds unfinished hotwords, drops what the grammar does not allow to end here, and confirms
-    /// the best hypothesis, which alone is in `out`. The next utterance begins with [`Beam::start_utterance`] or
-    /// [`Beam::reset`]; until then [`Beam::alternatives`] and [`Beam::parse`] tell of this one.
+    /// one hypothesis, which alone is in `out`: the best in a grammar, else that of the least word errors to expect. The
+    /// next utterance begins with [`Beam::start_utterance`] or [`Beam::reset`]; until then [`Beam::alternatives`] and
+    /// [`Beam::parse`] tell of this one.
     pub fn finish_utterance(&mut self, out: &mut Decoded) {
         out.clear();
         for &index in &self.beam {
@@ -372,14 +391,13 @@ impl Beam {
                 hotwords.rewrite(hypothesis.hotwords, None, &mut hypothesis.tokens);
                 hypothesis.hotwords = ROOT;
             }
-            if let (Some(model), None) = (&self.language_model, &self.grammar) {
-                hypothesis.score += model.finish(&hypothesis.context, self.pool.expectations.get(index));
-            }
             if let (Some(grammar), false) = (&self.grammar, hypothesis.free) {
                 hypothesis.score += grammar.final_weight(&hypothesis.places);
             }
         }
+        self.end_with_language_model();
         self.sort_beam();
+        self.choose();
         out.confirmed.extend_from_slice(&self.pool.hypotheses[self.accepted()].tokens);
     }
 
@@ -408,8 +426,8 @@ impl Beam {
         Some(grammar.parse(hypotheses.map(|h| (h.tokens.as_slice(), h.score)), self.margin()?))
     }
 
-    /// The hypotheses with the logarithm of their probability relative to the best, best first. All begin with the
-    /// tokens confirmed before.
+    /// The hypotheses with the logarithm of their probability relative to the likeliest, likeliest first, but that which
+    /// a finished utterance is before all others. All begin with the tokens confirmed before.
     pub fn alternatives(&self) -> impl Iterator<Item = (&[Token], f32)> {
         self.beam.iter().map(|&index| {
             let hypothesis = &self.pool.hypotheses[index];
@@ -432,6 +450,7 @@ impl Beam {
     pub fn skip(&mut self, frames: u64) {
         self.frame += frames;
         if frames > 0 && self.grammar.is_none() {
+            self.choose();
             self.beam.drain(1..).for_each(|index| self.pool.give_back(index));
         }
     }
@@ -457,18 +476,19 @@ impl Beam {
             if let (Some(grammar), false) = (&self.grammar, free) {
                 grammar.start(&mut hypothesis.places);
             }
-            self.expect_unheard(head, &[index]);
             self.beam.push(index);
         }
         self.silent_since = self.frame;
     }
 
-    /// Goes on where a search of the same settings stands. Allocates only while the storage must grow.
+    /// Goes on where a search of the same settings stands, with the best of its hypotheses if that one is wider. Allocates
+    /// only while the storage must grow.
     pub(super) fn copy_from(&mut self, source: &Self) {
         for index in self.beam.drain(..) {
             self.pool.give_back(index);
         }
-        for &index in &source.beam {
+        let most = if self.config.width < source.config.width { self.config.width } else { usize::MAX };
+        for &index in source.beam.iter().take(most) {
             let Some(copy) = self.pool.take() else { break };
             self.pool.hypotheses[copy].copy_from(&source.pool.hypotheses[index]);
             self.pool.states[copy].clone_from(&source.pool.states[index]);

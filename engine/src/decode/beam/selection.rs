@@ -62,7 +62,7 @@ impl Beam {
     }
 
     /// Score of the best hypothesis that ends the frame, in or out of the grammar, without its credit.
-    fn best(&self, free: bool) -> f32 {
+    pub(super) fn best(&self, free: bool) -> f32 {
         let scores = |indices: &[usize], score: fn(&hypothesis::Hypothesis) -> f32| {
             let of = indices.iter().map(|&index| &self.pool.hypotheses[index]);
             of.filter(|h| h.free == free).map(score).fold(f32::NEG_INFINITY, f32::max)
@@ -78,10 +78,13 @@ impl Beam {
         let [scores, allowed] = &mut self.row;
         let scores = &mut scores[..width - 1];
         scores.copy_from_slice(logarithms);
-        if let (Some(model), None) = (&self.language_model, &self.grammar) {
+        if let (Some(_), None) = (&self.language_model, &self.grammar) {
+            if hypothesis.added.is_empty() {
+                return;
+            }
             let added = &mut allowed[..width - 1];
-            let expected = self.pool.expectations.get(parent);
-            model.add_scores(&hypothesis.context, expected, &hypothesis.unheard, scores, added);
+            added.copy_from_slice(&hypothesis.added);
+            scores.iter_mut().zip(&*added).for_each(|(score, added)| *score += added);
             if let Some(hotwords) = &self.hotwords {
                 // A phrase earns its boost, not what makes it likely twice: with both, menus are heard where nobody spoke.
                 hotwords.each_gain(hypothesis.hotwords, true, |token, _| {

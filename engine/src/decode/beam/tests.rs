@@ -145,6 +145,28 @@ fn a_pause_settles_what_was_said() {
     }
 }
 
+/// A narrow beam goes on with the best hypotheses of a wide one, and a wide one with all that a narrow one has.
+#[test]
+fn beams_of_different_widths_go_on_where_another_stands() {
+    let (head, mut wide) = search(4, &[], None);
+    let mut decoded = Decoded::default();
+    wide.decode(&head, &frame(&[(0, 2.0), (1, 1.0), (2, 0.0), (BLANK, -1.0)]), &mut decoded);
+    let best = |beam: &Beam, count| -> Vec<u64> {
+        beam.beam.iter().take(count).map(|&i| beam.pool.hypotheses[i].text_hash).collect()
+    };
+    let hashes = best(&wide, 9);
+    assert_eq!(hashes.len(), 4);
+    let (_, mut narrow) = search(2, &[], None);
+    narrow.copy_from(&wide);
+    assert_eq!(best(&narrow, 9), hashes[..2]);
+    wide.copy_from(&narrow);
+    assert_eq!(best(&wide, 9), hashes[..2]);
+    narrow.set_width(&head, 4);
+    wide.decode(&head, &frame(&[(1, 0.0), (2, 0.0), (BLANK, 0.0)]), &mut decoded);
+    narrow.copy_from(&wide);
+    assert_eq!(best(&narrow, 9), best(&wide, 4), "storage grows with the width");
+}
+
 #[test]
 fn a_new_utterance_forgets() {
     let (head, mut beam) = search(4, &[Hotword::new("abe")], Some("public <x> = ab | ac;"));

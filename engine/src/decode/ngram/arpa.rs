@@ -175,13 +175,13 @@ mod tests {
         assert_eq!(model.len(), 9);
         let start = model.start();
         let mut scores = [0.0; 4];
-        model.add_scores(&start, None, &[], &mut scores, &mut [0.0; 4]);
+        model.scores(&start, None, None, &mut scores);
         assert!(near(scores[0], -0.2), "a bigram");
         assert!(near(scores[1], -0.5 - 1.0), "backed off from the start");
         assert!((scores[3] - (-0.5 * std::f32::consts::LN_10 + super::super::UNKNOWN)).abs() < 0.1, "not in the model");
         let after_a = model.step(&start, 0);
         let mut scores = [0.0; 4];
-        model.add_scores(&after_a, None, &[], &mut scores, &mut [0.0; 4]);
+        model.scores(&after_a, None, None, &mut scores);
         assert!(near(scores[2], -0.1), "a trigram");
         assert!(near(scores[1], -0.3 - 0.4), "backed off to a bigram");
         assert!(near(scores[0], -0.3 - 0.25 - 0.5), "backed off to a unigram");
@@ -190,11 +190,21 @@ mod tests {
     }
 
     #[test]
-    fn weight_and_reward_count() {
+    fn weights_and_reward_count() {
         let model = LanguageModel::from_arpa(MODEL, &tokens()).unwrap().with_weight(0.5).with_token_reward(2.0);
-        let mut scores = [1.0; 4];
-        model.add_scores(&model.start(), None, &[], &mut scores, &mut [0.0; 4]);
-        assert!((scores[0] - (1.0 + 2.0 - 0.1 * std::f32::consts::LN_10)).abs() < 0.05);
+        let scores = |model: &LanguageModel, unheard| {
+            let mut scores = [0.0; 4];
+            model.scores(&model.start(), None, unheard, &mut scores);
+            scores
+        };
+        let plain = scores(&model, None);
+        assert!((plain[0] - (2.0 - 0.1 * std::f32::consts::LN_10)).abs() < 0.05);
+        let model = model.with_internal_weight(0.2);
+        let without = scores(&model, Some(&[-3.0, 0.0, -16.0, -99.0]));
+        for (i, taken_off) in [(0, 0.6), (1, 0.0), (2, 3.2), (3, 3.2)] {
+            assert!((without[i] - plain[i] - taken_off).abs() < 1e-4, "token {i}");
+            assert!(without[i] <= model.most_added());
+        }
     }
 
     #[test]

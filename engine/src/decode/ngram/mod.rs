@@ -64,6 +64,9 @@ impl Context {
 /// Logarithm of the probability of a token that the model does not have.
 const UNKNOWN: f32 = -12.0;
 
+/// What the transducer expects less than this unheard counts as expected this much.
+const LEAST_UNHEARD: f32 = -16.0;
+
 impl LanguageModel {
     /// Weight of a model that was made without one.
     pub const DEFAULT_WEIGHT: f32 = NgramConfig::DEFAULT_WEIGHT;
@@ -222,14 +225,18 @@ impl LanguageModel {
         (next, score.unwrap_or(back_off + UNKNOWN))
     }
 
-    /// Adds what the model says of each token to its score, and leaves that in `added`: after a context, beside what its
-    /// network expects, less what the transducer expects unheard.
-    pub(super) fn add_scores(
+    /// What the model adds to the score of each token at the most.
+    pub(super) fn most_added(&self) -> f32 {
+        self.token_reward - self.internal_weight * LEAST_UNHEARD
+    }
+
+    /// What the model adds to the score of each token, in `added`: after a context, beside what its network expects, less
+    /// what the transducer expects unheard.
+    pub(super) fn scores(
         &self,
         context: &Context,
         state: Option<&LanguageState>,
-        unheard: &[f32],
-        scores: &mut [f32],
+        unheard: Option<&[f32]>,
         added: &mut [f32],
     ) {
         added.fill(f32::NEG_INFINITY);
@@ -246,7 +253,7 @@ impl LanguageModel {
                 back_off += self.ngrams.back_off(node);
             }
         }
-        for added in &mut *added {
+        for added in added.iter_mut() {
             let model = if *added == f32::NEG_INFINITY { back_off + UNKNOWN } else { *added };
             *added = self.weight * model + self.token_reward;
         }
@@ -254,7 +261,9 @@ impl LanguageModel {
             let weight = self.network_weight();
             added.iter_mut().zip(state.tokens()).for_each(|(added, expected)| *added += weight * expected);
         }
-        added.iter_mut().zip(unheard).for_each(|(added, unheard)| *added -= self.internal_weight * unheard);
-        scores.iter_mut().zip(added).for_each(|(score, added)| *score += *added);
+        if let Some(unheard) = unheard {
+            let unheard = unheard.iter().map(|unheard| unheard.max(LEAST_UNHEARD));
+            added.iter_mut().zip(unheard).for_each(|(added, unheard)| *added -= self.internal_weight * unheard);
+        }
     }
 }
