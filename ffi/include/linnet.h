@@ -592,7 +592,7 @@ typedef struct linnet_stream_config_t {
     uint32_t gate;
     /**
      * Hypotheses that the search follows, 1 to 64: 1 is greedy search; more are more accurate and cost more. A grammar
-     * takes 32 at least. Default 8.
+     * takes 32 at least, the first of two passes four at the most. Default 32.
      */
     uint32_t beam_width;
     /**

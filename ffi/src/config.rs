@@ -49,7 +49,7 @@ pub struct linnet_stream_config_t {
     /// Whether the encoder rests in silence: 1 or 0. Default 1.
     pub gate: u32,
     /// Hypotheses that the search follows, 1 to 64: 1 is greedy search; more are more accurate and cost more. A grammar
-    /// takes 32 at least. Default 8.
+    /// takes 32 at least, the first of two passes four at the most. Default 32.
     pub beam_width: u32,
     /// Most other hypotheses that a final tells of, 0 to 64; they come from the beam. Default 0.
     pub alternatives: u32,

@@ -85,7 +85,8 @@ impl Greedy {
                 break;
             }
             let id = best as u32;
-            self.take(Token { id, frame: self.frame, probability: posterior(&self.logits, best) }, confirmed);
+            let probability = posterior(&self.logits, best);
+            self.take(Token { id, frame: self.frame, probability, agreement: probability }, confirmed);
             head.advance(id, &mut self.state, &mut self.scratch);
             self.blank_run = 0;
         }

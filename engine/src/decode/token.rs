@@ -9,6 +9,9 @@ pub struct Token {
     pub frame: u64,
     /// Its posterior probability at that frame, 0 to 1.
     pub probability: f32,
+    /// Share of the search's hypotheses, by their probability, that have its word at its place: 1 where it can't change any
+    /// more. In greedy search, which has one hypothesis, the posterior.
+    pub agreement: f32,
 }
 
 /// The news of a search: tokens that will not change any more, and those that still may.

@@ -349,9 +349,11 @@ mod tests {
     #[test]
     fn a_calibration_of_confidences_is_packed_with_the_model() {
         let mut checkpoint = Checkpoint::random(&tiny_config(), 1).unwrap();
-        let json = br#"{"bias": -1.5, "least": 0.75, "mean_log": 0.5, "tokens": 0.25, "before": 1.0}"#;
+        let json =
+            br#"{"bias": -1.5, "least": 0.75, "mean_log": 0.5, "tokens": 0.25, "before": 1.0, "agreement": 0.5}"#;
         checkpoint.attach_confidence_bytes(json).unwrap();
-        let expected = ConfidenceConfig { bias: -1.5, least: 0.75, mean_log: 0.5, tokens: 0.25, before: 1.0 };
+        let expected =
+            ConfidenceConfig { bias: -1.5, least: 0.75, mean_log: 0.5, tokens: 0.25, before: 1.0, agreement: 0.5 };
         let packed = ModelFile::from_bytes(pack(&checkpoint).unwrap()).unwrap();
         assert_eq!(packed.config().confidence, Some(expected));
 

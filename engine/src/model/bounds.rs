@@ -50,7 +50,8 @@ impl ConfidenceConfig {
         within("confidence.least", self.least, -100.0..=100.0)?;
         within("confidence.mean_log", self.mean_log, -100.0..=100.0)?;
         within("confidence.tokens", self.tokens, -100.0..=100.0)?;
-        within("confidence.before", self.before, -100.0..=100.0)
+        within("confidence.before", self.before, -100.0..=100.0)?;
+        within("confidence.agreement", self.agreement, -100.0..=100.0)
     }
 }
 

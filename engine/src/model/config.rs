@@ -159,6 +159,9 @@ pub struct ConfidenceConfig {
     pub tokens: f32,
     /// Of the running mean of log-posteriors before the word.
     pub before: f32,
+    /// Of the log-odds of the share of hypotheses that have the word. Absent in older models, which leave it out.
+    #[serde(default)]
+    pub agreement: f32,
 }
 
 /// Size and scale of an n-gram model ([`Ngrams`](super::ngrams::Ngrams)) and how much it counts.

@@ -196,7 +196,7 @@ mod tests {
         let tokens = Tokens::new(["<unk>", "▁two"]).unwrap();
         let mut assembler = Assembler::new(Duration::from_millis(80), None);
         let mut decoded = Decoded::with_capacity(1);
-        decoded.confirmed.push(Token { id: 1, frame: 5, probability: 0.9 });
+        decoded.confirmed.push(Token { id: 1, frame: 5, probability: 0.9, agreement: 1.0 });
         let mut outbox = Outbox::new(&FormatConfig::default());
         outbox.withdraw();
         assert!(outbox.poll().is_none(), "nothing was told");

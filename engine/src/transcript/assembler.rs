@@ -141,7 +141,7 @@ impl Assembler {
         if let Some(word) = self.hypothesis.words.last_mut() {
             word.span.end = self.hypothesis.text.len();
             word.end = at.max(word.start);
-            word.confidence = self.judge.add(&mut word.evidence, token.probability);
+            word.confidence = self.judge.add(&mut word.evidence, token);
         }
     }
 
@@ -263,7 +263,7 @@ mod tests {
     fn assemble(ids: &[(u32, u64, f32)]) -> Assembler {
         let mut assembler = Assembler::new(FRAME, None);
         for &(id, frame, probability) in ids {
-            assembler.push(Token { id, frame, probability }, Duration::ZERO, &tokens());
+            assembler.push(Token { id, frame, probability, agreement: 1.0 }, Duration::ZERO, &tokens());
         }
         assembler.advance_to(FRAME * 40);
         assembler
@@ -322,14 +322,14 @@ mod tests {
         assert_eq!(rest.word_text(&rest.words()[0]), "lattes");
         assert_eq!(rest.start(), first.end());
         // The word goes on growing.
-        assembler.push(Token { id: 3, frame: 24, probability: 1.0 }, Duration::ZERO, &tokens());
+        assembler.push(Token { id: 3, frame: 24, probability: 1.0, agreement: 1.0 }, Duration::ZERO, &tokens());
         assert_eq!(assembler.hypothesis().text(), "lattesr");
 
         let mut last = Hypothesis::default();
         assembler.take_words(usize::MAX, &mut last);
         assert_eq!(last.text(), "lattesr");
         assert!(assembler.is_empty());
-        assembler.push(Token { id: 4, frame: 30, probability: 1.0 }, Duration::ZERO, &tokens());
+        assembler.push(Token { id: 4, frame: 30, probability: 1.0, agreement: 1.0 }, Duration::ZERO, &tokens());
         assert_eq!(assembler.hypothesis().text(), "ge", "a new utterance starts a new word");
     }
 

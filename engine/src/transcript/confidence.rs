@@ -4,7 +4,7 @@
 //! carry a calibration: logistic regression (Platt 1999) on what is known when a word is complete, fitted on
 //! recordings with transcripts (`models/eval/confidence`). Without one, a word is as sure as its least sure token.
 
-use crate::model::config::ConfidenceConfig;
+use crate::{decode::Token, model::config::ConfidenceConfig};
 
 /// Share of a new token in the running mean of log-posteriors.
 const MEMORY: f32 = 0.1;
@@ -12,6 +12,8 @@ const MEMORY: f32 = 0.1;
 const AT_START: f32 = -0.5;
 /// Posteriors are kept off 0 and 1 by this much, so that their logarithms stay small.
 const FLOOR: f32 = 1e-4;
+/// Shares are kept off 0 and 1 by this much: what a few dozen hypotheses agree on may be wrong all the same.
+const LEAST_AGREEMENT: f32 = 0.02;
 
 /// What the search knew of a word: the grounds of its confidence.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -24,15 +26,18 @@ pub struct Evidence {
     pub tokens: u32,
     /// Running mean of the log-posteriors of the utterance's tokens before the word.
     pub before: f32,
+    /// Share of the search's hypotheses, by their probability, that have the word at its place, 0 to 1.
+    pub agreement: f32,
 }
 
 impl Evidence {
     /// Of a word without tokens yet.
     fn none(before: f32) -> Self {
-        Self { least: 1.0, mean_log: 0.0, tokens: 0, before }
+        Self { least: 1.0, mean_log: 0.0, tokens: 0, before, agreement: 1.0 }
     }
 
-    fn add(&mut self, probability: f32) {
+    fn add(&mut self, Token { probability, agreement, .. }: Token) {
+        self.agreement = self.agreement.min(agreement);
         let log = probability.clamp(FLOOR, 1.0).ln();
         self.least = self.least.min(probability);
         self.mean_log += (log - self.mean_log) / (self.tokens + 1) as f32;
@@ -44,6 +49,12 @@ impl Evidence {
         let p = self.least.clamp(FLOOR, 1.0 - FLOOR);
         (p / (1.0 - p)).ln()
     }
+
+    /// Log-odds of the agreement.
+    pub fn agreement_log_odds(&self) -> f32 {
+        let share = self.agreement.clamp(LEAST_AGREEMENT, 1.0 - LEAST_AGREEMENT);
+        (share / (1.0 - share)).ln()
+    }
 }
 
 impl ConfidenceConfig {
@@ -53,7 +64,8 @@ impl ConfidenceConfig {
             + self.least * evidence.least_log_odds()
             + self.mean_log * evidence.mean_log
             + self.tokens * (evidence.tokens as f32).max(1.0).ln()
-            + self.before * evidence.before;
+            + self.before * evidence.before
+            + self.agreement * evidence.agreement_log_odds();
         1.0 / (1.0 + (-odds).exp())
     }
 }
@@ -76,9 +88,9 @@ impl Judge {
     }
 
     /// Takes a token of the word with this evidence; returns the word's confidence.
-    pub(crate) fn add(&mut self, evidence: &mut Evidence, probability: f32) -> f32 {
-        evidence.add(probability);
-        self.running += MEMORY * (probability.clamp(FLOOR, 1.0).ln() - self.running);
+    pub(crate) fn add(&mut self, evidence: &mut Evidence, token: Token) -> f32 {
+        evidence.add(token);
+        self.running += MEMORY * (token.probability.clamp(FLOOR, 1.0).ln() - self.running);
         self.calibration.as_ref().map_or(evidence.least, |calibration| calibration.probability(evidence))
     }
 
@@ -101,20 +113,24 @@ impl Judge {
 mod tests {
     use super::*;
 
+    fn token(probability: f32, agreement: f32) -> Token {
+        Token { id: 0, frame: 0, probability, agreement }
+    }
+
     fn judged(calibration: Option<ConfidenceConfig>, words: &[&[f32]]) -> Vec<(Evidence, f32)> {
         let mut judge = Judge::new(calibration);
         words
             .iter()
             .map(|tokens| {
                 let mut evidence = judge.begin_word();
-                let confidence = tokens.iter().map(|&p| judge.add(&mut evidence, p)).last().unwrap_or(1.0);
+                let confidence = tokens.iter().map(|&p| judge.add(&mut evidence, token(p, 1.0))).last().unwrap_or(1.0);
                 (evidence, confidence)
             })
             .collect()
     }
 
     fn calibration() -> ConfidenceConfig {
-        ConfidenceConfig { bias: -1.0, least: 0.8, mean_log: 0.5, tokens: 0.2, before: 1.0 }
+        ConfidenceConfig { bias: -1.0, least: 0.8, mean_log: 0.5, tokens: 0.2, before: 1.0, agreement: 0.5 }
     }
 
     #[test]
@@ -132,6 +148,12 @@ mod tests {
         assert!(0.0 < unsure && unsure < sure && sure < 1.0);
         let after_doubt = judged(Some(calibration()), &[&[0.1, 0.1, 0.1], &[0.9, 0.9]])[1].1;
         assert!(after_doubt < sure, "words after unsure ones are less sure");
+        let mut judge = Judge::new(Some(calibration()));
+        let mut evidence = judge.begin_word();
+        judge.add(&mut evidence, token(0.9, 0.5));
+        let disputed = judge.add(&mut evidence, token(0.9, 0.9));
+        assert_eq!(evidence.agreement, 0.5);
+        assert!(disputed < sure, "words that other hypotheses don't have are less sure");
     }
 
     #[test]
@@ -147,7 +169,7 @@ mod tests {
         let mut judge = Judge::new(None);
         let place = judge.place();
         let mut evidence = judge.begin_word();
-        judge.add(&mut evidence, 0.2);
+        judge.add(&mut evidence, token(0.2, 1.0));
         judge.return_to(place);
         assert_eq!(judge.begin_word(), Judge::new(None).begin_word());
     }

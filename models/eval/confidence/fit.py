@@ -17,17 +17,19 @@ from pathlib import Path
 
 import numpy as np
 
-WEIGHTS = ("bias", "least", "mean_log", "tokens", "before")
-FLOOR = 1e-4  # as in engine/src/transcript/confidence.rs
+WEIGHTS = ("bias", "least", "mean_log", "tokens", "before", "agreement")
+FLOOR, LEAST_AGREEMENT = 1e-4, 0.02  # as in engine/src/transcript/confidence.rs
 
 
 def read(path):
-    """(evidence (n, 5), right (n,), fold (n,), uncalibrated confidence (n,)) of a table of words."""
+    """(evidence (n, 6), right (n,), fold (n,), uncalibrated confidence (n,)) of a table of words."""
     rows = list(csv.DictReader(open(path), delimiter="\t", quoting=csv.QUOTE_NONE))
     least = np.clip([float(r["least"]) for r in rows], FLOOR, 1 - FLOOR)
+    agreement = np.clip([float(r["agreement"]) for r in rows], LEAST_AGREEMENT, 1 - LEAST_AGREEMENT)
     evidence = np.stack([
         np.ones(len(rows)), np.log(least / (1 - least)), [float(r["mean_log"]) for r in rows],
         np.log([max(1, int(r["tokens"])) for r in rows]), [float(r["before"]) for r in rows],
+        np.log(agreement / (1 - agreement)),
     ], 1)
     right = np.array([int(r["right"]) for r in rows], float)
     fold = np.array([zlib.crc32(Path(r["file"]).name.encode()) % 2 for r in rows])

@@ -94,6 +94,8 @@ pub struct Beam {
     /// A frame of zeros, projected.
     zeros: Vec<f32>,
     choice: Choice,
+    /// Tokens of every hypothesis that a pause has settled.
+    settled: usize,
     frame: u64,
     /// Frame after the last token of the best hypothesis, or the start of the utterance.
     silent_since: u64,
@@ -128,6 +130,7 @@ impl Beam {
             language_model: None,
             zeros: Vec::new(),
             choice: Choice::default(),
+            settled: 0,
             frame: 0,
             silent_since: 0,
         };
@@ -212,6 +215,7 @@ impl Beam {
             self.confirm(&mut out.confirmed);
         }
         self.projected = projected;
+        self.listen_to_others(0);
         out.tail.clone_from(&self.pool.hypotheses[self.beam[0]].tokens);
         frames.len() / head.frame_width()
     }
@@ -301,7 +305,8 @@ impl Beam {
             if let (Some(grammar), false) = (&self.grammar, free) {
                 grammar.step(&mut hypothesis.places, token, &mut self.places);
             }
-            hypothesis.tokens.push(Token { id: token, frame: self.frame, probability: probability.exp() });
+            let probability = probability.exp();
+            hypothesis.tokens.push(Token { id: token, frame: self.frame, probability, agreement: 1.0 });
             self.children.push(child);
         }
     }
@@ -357,7 +362,11 @@ impl Beam {
             shared = shared.min(same).min(hypothesis.tokens.len().saturating_sub(held));
         }
         if shared > 0 {
-            confirmed.extend_from_slice(&pool.hypotheses[best].tokens[..shared]);
+            let tokens = &mut pool.hypotheses[best].tokens[..shared];
+            // What a pause has settled stays as disputed as it was.
+            tokens.iter_mut().skip(self.settled).for_each(|token| token.agreement = 1.0);
+            self.settled = self.settled.saturating_sub(shared);
+            confirmed.extend_from_slice(tokens);
             for &index in &self.beam {
                 pool.hypotheses[index].tokens.drain(..shared);
             }
@@ -398,15 +407,17 @@ impl Beam {
         self.end_with_language_model();
         self.sort_beam();
         self.choose();
-        out.confirmed.extend_from_slice(&self.pool.hypotheses[self.accepted()].tokens);
+        let accepted = self.accepted();
+        self.listen_to_others(accepted);
+        out.confirmed.extend_from_slice(&self.pool.hypotheses[self.beam[accepted]].tokens);
     }
 
-    /// The hypothesis to give out at the end: the best one in the grammar unless it is rejected.
+    /// Place in the beam of the hypothesis to give out at the end: the best one in the grammar unless it is rejected.
     fn accepted(&self) -> usize {
-        let free = self.beam.iter().find(|&&index| self.pool.hypotheses[index].free);
+        let free = self.beam.iter().position(|&index| self.pool.hypotheses[index].free);
         match (free, self.margin()) {
-            (Some(&free), Some(margin)) if self.grammar.as_ref().is_some_and(|g| !g.accepts(margin)) => free,
-            _ => self.beam[0],
+            (Some(free), Some(margin)) if self.grammar.as_ref().is_some_and(|g| !g.accepts(margin)) => free,
+            _ => 0,
         }
     }
 
@@ -451,6 +462,8 @@ impl Beam {
         self.frame += frames;
         if frames > 0 && self.grammar.is_none() {
             self.choose();
+            self.listen_to_others(0);
+            self.settled = self.pool.hypotheses[self.beam[0]].tokens.len();
             self.beam.drain(1..).for_each(|index| self.pool.give_back(index));
         }
     }
@@ -479,6 +492,7 @@ impl Beam {
             self.beam.push(index);
         }
         self.silent_since = self.frame;
+        self.settled = 0;
     }
 
     /// Goes on where a search of the same settings stands, with the best of its hypotheses if that one is wider. Allocates
@@ -501,6 +515,7 @@ impl Beam {
         }
         self.frame = source.frame;
         self.silent_since = source.silent_since;
+        self.settled = source.settled;
     }
 
     /// Counts frames on from this one.

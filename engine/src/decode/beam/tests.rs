@@ -138,6 +138,8 @@ fn a_pause_settles_what_was_said() {
         beam.skip(pause);
         beam.decode(&head, &frame(&[(4, 5.0), (BLANK, 0.0)]), &mut decoded);
         let confirmed = std::mem::take(&mut decoded.confirmed);
+        let disputed = confirmed.iter().filter(|token| token.agreement < 0.9).count();
+        assert_eq!(disputed, 2 * usize::from(pause > 0), "how disputed it was is remembered");
         beam.finish_utterance(&mut decoded);
         let ids: Vec<u32> = confirmed.iter().chain(&decoded.confirmed).map(|token| token.id).collect();
         assert_eq!(text(&ids), expected, "a pause of {pause} frames");

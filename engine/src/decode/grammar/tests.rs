@@ -18,7 +18,7 @@ fn said(text: &str) -> Vec<Token> {
     let tokens = tokens();
     let speller = Speller::new(&tokens);
     let ids = speller.segment(&speller.spell(text).unwrap()).unwrap();
-    (0..).zip(ids).map(|(frame, id)| Token { id, frame, probability: 1.0 }).collect()
+    (0..).zip(ids).map(|(frame, id)| Token { id, frame, probability: 1.0, agreement: 1.0 }).collect()
 }
 
 /// Weight of a text, negative infinity if it is not in the grammar.
@@ -81,7 +81,7 @@ fn every_segmentation_fits() {
     let tokens = tokens();
     for pieces in [["▁s", "oy", ""], ["▁s", "o", "y"], ["▁", "s", "oy"]] {
         let ids = pieces.iter().filter(|piece| !piece.is_empty()).map(|piece| tokens.id(piece).unwrap());
-        let said: Vec<Token> = ids.map(|id| Token { id, frame: 0, probability: 1.0 }).collect();
+        let said: Vec<Token> = ids.map(|id| Token { id, frame: 0, probability: 1.0, agreement: 1.0 }).collect();
         assert_eq!(weight(&menu, &said), 0.0, "{pieces:?}");
     }
 }

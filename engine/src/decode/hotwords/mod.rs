@@ -224,14 +224,16 @@ fn piece_bytes(tokens: &Tokens, id: u32) -> usize {
     }
 }
 
-/// Replaces the tokens from `first` on by others with their times and their least probability.
+/// Replaces the tokens from `first` on by others with their times, their least probability and least agreement.
 fn replace(tail: &mut Vec<Token>, first: usize, written: &[u32]) {
     let (Some(begin), Some(end)) = (tail.get(first).copied(), tail.last().copied()) else { return };
-    let probability = tail[first..].iter().map(|token| token.probability).fold(1.0, f32::min);
+    let least = |of: fn(&Token) -> f32| tail[first..].iter().map(of).fold(1.0, f32::min);
+    let (probability, agreement) = (least(|token| token.probability), least(|token| token.agreement));
     tail.truncate(first);
     let steps = written.len().saturating_sub(1).max(1) as u64;
     for (i, &id) in (0..).zip(written) {
-        tail.push(Token { id, frame: begin.frame + (end.frame - begin.frame) * i / steps, probability });
+        let frame = begin.frame + (end.frame - begin.frame) * i / steps;
+        tail.push(Token { id, frame, probability, agreement });
     }
 }
 

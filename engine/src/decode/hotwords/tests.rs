@@ -90,7 +90,10 @@ fn what_cannot_be_used_is_rejected_with_the_reason() {
 }
 
 fn tail(pieces: &str) -> Vec<Token> {
-    (0..).zip(ids(pieces)).map(|(frame, id)| Token { id, frame: 10 + frame, probability: 0.5 }).collect()
+    (0..)
+        .zip(ids(pieces))
+        .map(|(frame, id)| Token { id, frame: 10 + frame, probability: 0.5, agreement: 1.0 })
+        .collect()
 }
 
 #[test]

@@ -17,7 +17,8 @@ fn hypothesis(words: &[&str]) -> Hypothesis {
         let span = start..hypothesis.text.len();
         let at = WORD * i as u32;
         let confidence = 1.0 - i as f32 / 100.0;
-        let evidence = Evidence { least: confidence, mean_log: confidence.ln(), tokens: 1, before: 0.0 };
+        let evidence =
+            Evidence { least: confidence, mean_log: confidence.ln(), tokens: 1, before: 0.0, agreement: 1.0 };
         hypothesis.words.push(Word { span, start: at, end: at + WORD, confidence, evidence, speaker: None });
     }
     hypothesis.confirmed = words.len().saturating_sub(1);

@@ -116,7 +116,7 @@ fn right_words(said: &str, heard: &Heard) -> Vec<bool> {
 }
 
 const TEXTS: &str = "file\tref\thyp\tchunk_ms";
-const WORDS: &str = "file\tchunk_ms\tword\tright\tconfidence\tleast\tmean_log\ttokens\tbefore";
+const WORDS: &str = "file\tchunk_ms\tword\tright\tconfidence\tleast\tmean_log\ttokens\tbefore\tagreement";
 
 /// A file of tab-separated values.
 struct Table {
@@ -136,9 +136,9 @@ impl Table {
     fn word(&mut self, file: &str, word: &HeardWord, right: bool, chunk: Duration) -> Result<(), Failure> {
         let HeardWord { text, confidence, evidence } = word;
         let (chunk_ms, right) = (chunk.as_millis(), u8::from(right));
-        let Evidence { least, mean_log, tokens, before } = evidence;
+        let Evidence { least, mean_log, tokens, before, agreement } = evidence;
         self.line(&format!(
-            "{file}\t{chunk_ms}\t{text}\t{right}\t{confidence}\t{least}\t{mean_log}\t{tokens}\t{before}"
+            "{file}\t{chunk_ms}\t{text}\t{right}\t{confidence}\t{least}\t{mean_log}\t{tokens}\t{before}\t{agreement}"
         ))
     }
 
