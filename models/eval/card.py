@@ -50,9 +50,10 @@ def searches_table(args, model):
         ("greedy search (`--beam 1`)", ["--beam", 1]),
         ("beam of 4 without n-grams", ["--beam", 4, "--no-lm"]),
         ("beam of 4", ["--beam", 4]),
-        ("beam of 8 without the language network", ["--lm-network-weight", 0]),
         ("beam of 8", ["--beam", 8]),
-        ("beam of 8, no second pass (`--single-pass`)", ["--single-pass"]),
+        ("beam of 32 without the language network (`--lm-network-weight 0`)", ["--lm-network-weight", 0]),
+        ("beam of 32 (default)", []),
+        ("beam of 32, one pass (`--single-pass`)", ["--single-pass"]),
     ):
         ((_, results),) = measure(args, *model, *options).items()
         print(f"| {name} | {rates(results)[0]:.1f} |", flush=True)

@@ -21,8 +21,8 @@ const SPEECH_WEIGHT: f32 = 0.5;
 const BELIEVED: f32 = 0.7;
 
 /// Whether words are more likely those of noise than said: `speech` is the probability that somebody spoke where they
-/// were heard, `right` that the surest of them is right. (That any of them is would grow with their number, and noise makes
-/// long texts of unsure words.)
+/// were heard, `right` the share of them that is expected to be right. (Noise makes long texts of unsure words; the first of
+/// them is often sure, so that the surest is no measure.)
 fn are_noise(speech: f32, right: f32) -> bool {
     let log_odds = |p: f32| (p.max(1e-3) / (1.0 - p).max(1e-3)).ln();
     log_odds(right) + SPEECH_WEIGHT * log_odds(speech) < BELIEVED
@@ -180,7 +180,7 @@ impl Stream {
         };
         let since_base = |time: Duration| time.saturating_sub(self.timeline.base);
         let (start, end) = (since_base(first.start).saturating_sub(BEFORE_WORDS), since_base(last.end) + BEHIND_WORDS);
-        let right = words.iter().map(|word| word.confidence).fold(0.0, f32::max);
+        let right = self.assembler.hypothesis().confidence();
         !ending.is_accepted() && endpointer.speech_within(start, end).is_some_and(|speech| are_noise(speech, right))
     }
 
