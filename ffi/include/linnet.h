@@ -629,7 +629,7 @@ typedef struct linnet_stream_config_t {
     linnet_language_model_t language_model;
     /**
      * Whether a second pass in the longest chunks, behind the first, corrects what that has heard, so that finals are as
-     * right as with the longest chunk and interims as early as with `chunk_ms`, for 1.7 times the work: 1 or 0. Default 1.
+     * right as with the longest chunk and interims as early as with `chunk_ms`, for 1.5 times the work: 1 or 0. Default 1.
      */
     uint32_t second_pass;
 } linnet_stream_config_t;

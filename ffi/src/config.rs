@@ -70,7 +70,7 @@ pub struct linnet_stream_config_t {
     /// by a beam of at least 2, without a grammar. Default 0.
     pub language_model: linnet_language_model_t,
     /// Whether a second pass in the longest chunks, behind the first, corrects what that has heard, so that finals are as
-    /// right as with the longest chunk and interims as early as with `chunk_ms`, for 1.7 times the work: 1 or 0. Default 1.
+    /// right as with the longest chunk and interims as early as with `chunk_ms`, for 1.5 times the work: 1 or 0. Default 1.
     pub second_pass: u32,
 }
 

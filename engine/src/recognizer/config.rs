@@ -33,7 +33,7 @@ pub struct StreamConfig {
     /// default. Longer chunks are more accurate and cheaper, and later.
     pub chunk: Option<Duration>,
     /// Whether a second pass in the longest chunks, behind the first, corrects what that has heard: finals are as right
-    /// as with the longest chunk, interims as early as with the one above, for 1.7 times the processor time. Does nothing
+    /// as with the longest chunk, interims as early as with the one above, for 1.5 times the processor time. Does nothing
     /// where that is the longest.
     pub second_pass: bool,
     /// Whether [`Event::Interim`](super::Event::Interim) events are made.

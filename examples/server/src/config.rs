@@ -22,7 +22,7 @@ pub struct Config {
     pub workers: usize,
     /// Most live streams; `None` measures the model at the start and takes what the threads can do.
     pub max_streams: Option<usize>,
-    /// Whether a second pass corrects live streams ([`linnet::StreamConfig::second_pass`]), for 1.7 times the processor
+    /// Whether a second pass corrects live streams ([`linnet::StreamConfig::second_pass`]), for 1.5 times the processor
     /// time.
     pub second_pass: bool,
     /// Most recordings at once.
