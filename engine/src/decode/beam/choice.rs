@@ -172,21 +172,34 @@ fn differing<'a>(a: &'a [u64], b: &'a [u64]) -> (&'a [u64], &'a [u64], usize) {
     (&a[..a.len() - behind], &b[..b.len() - behind], before)
 }
 
-/// Tells of each element of `a` that is left alone when as little as possible is changed to make `b` of it.
-fn each_shared(a: &[u64], b: &[u64], table: &mut Vec<u32>, mut shared: impl FnMut(usize)) {
-    let (x, y, before) = differing(a, b);
-    (0..before).chain(before + x.len()..a.len()).for_each(&mut shared);
-    let width = y.len() + 1;
+/// Fills a table with the edit distances of what both sequences begin with (Wagner and Fischer 1974), row by row.
+fn fill_distances(a: &[u64], b: &[u64], table: &mut Vec<u32>) {
+    let width = b.len() + 1;
     table.clear();
     table.extend(0..width as u32);
-    for (i, x) in x.iter().enumerate() {
+    for (i, x) in a.iter().enumerate() {
         table.push(i as u32 + 1);
-        for (j, y) in y.iter().enumerate() {
+        for (j, y) in b.iter().enumerate() {
             let above = &table[i * width + j..];
             let least = (above[0] + u32::from(x != y)).min(above[1] + 1).min(table[(i + 1) * width + j] + 1);
             table.push(least);
         }
     }
+}
+
+/// Fewest insertions, deletions and substitutions that make one sequence the other.
+fn edit_distance(a: &[u64], b: &[u64], table: &mut Vec<u32>) -> u32 {
+    let (a, b, _) = differing(a, b);
+    fill_distances(a, b, table);
+    table.last().copied().unwrap_or(0)
+}
+
+/// Tells of each element of `a` that is left alone when as little as possible is changed to make `b` of it.
+fn each_shared(a: &[u64], b: &[u64], table: &mut Vec<u32>, mut shared: impl FnMut(usize)) {
+    let (x, y, before) = differing(a, b);
+    (0..before).chain(before + x.len()..a.len()).for_each(&mut shared);
+    fill_distances(x, y, table);
+    let width = y.len() + 1;
     let (mut i, mut j) = (x.len(), y.len());
     while i > 0 && j > 0 {
         let here = table[i * width + j];
@@ -202,23 +215,6 @@ fn each_shared(a: &[u64], b: &[u64], table: &mut Vec<u32>, mut shared: impl FnMu
             j -= 1;
         }
     }
-}
-
-/// Fewest insertions, deletions and substitutions that make one sequence the other (Wagner and Fischer 1974).
-fn edit_distance(a: &[u64], b: &[u64], row: &mut Vec<u32>) -> u32 {
-    let (a, b, _) = differing(a, b);
-    row.clear();
-    row.extend(0..=b.len() as u32);
-    for x in a {
-        let mut diagonal = row[0];
-        row[0] += 1;
-        for (j, y) in b.iter().enumerate() {
-            let cost = diagonal + u32::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]
