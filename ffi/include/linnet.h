@@ -853,7 +853,8 @@ typedef struct linnet_event_t {
      */
     size_t slots_len;
     /**
-     * Hypotheses of the whole utterance, the best first, as many as the stream asks for; null where there are none.
+     * Hypotheses of the whole utterance, what the final says first and then the likeliest, as many as the stream asks for; null
+     * where there are none.
      */
     const struct linnet_alternative_t *alternatives;
     /**

@@ -171,7 +171,8 @@ pub struct linnet_event_t {
     pub slots: *const linnet_slot_t,
     /// Number of `slots`.
     pub slots_len: usize,
-    /// Hypotheses of the whole utterance, the best first, as many as the stream asks for; null where there are none.
+    /// Hypotheses of the whole utterance, what the final says first and then the likeliest, as many as the stream asks for; null
+    /// where there are none.
     pub alternatives: *const linnet_alternative_t,
     /// Number of `alternatives`.
     pub alternatives_len: usize,

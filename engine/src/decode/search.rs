@@ -138,7 +138,8 @@ impl Search {
         }
     }
 
-    /// The hypotheses of the finished utterance after its confirmed tokens, and their logarithmic scores, best first.
+    /// The hypotheses of the finished utterance after its confirmed tokens, and their logarithmic scores: what it is
+    /// first, then the likeliest.
     pub(crate) fn alternatives(&self) -> impl Iterator<Item = (&[Token], f32)> {
         let beam = match &self.kind {
             Kind::Greedy(_) => None,

@@ -139,7 +139,7 @@ impl Hypothesis {
         self.interpretation.as_ref()
     }
 
-    /// Hypotheses of the whole utterance, the best first, as many as
+    /// Hypotheses of the whole utterance, what the final says first and then the likeliest, as many as
     /// [`StreamConfig::alternatives`](crate::StreamConfig::alternatives) asks for and the beam holds.
     pub fn alternatives(&self) -> &[Alternative] {
         &self.alternatives
