@@ -335,12 +335,26 @@ class Transducer(nn.Module):
         return self.joint.pred(output), state
 
 
+def only_for_training(name):
+    """Whether a weight is of a head that no recognizer needs."""
+    return name.startswith(("ctc_decoder.", "aux_"))
+
+
 def export_state(model_state, config):
     """State dict under NeMo's names: the input normalisation folded into conv.0, the phone and teacher heads dropped."""
     state = {name: value.detach().clone().float() for name, value in model_state.items() if not name.startswith("aux_")}
     weight = state["encoder.pre_encode.conv.0.weight"] * config.input_scale
     state["encoder.pre_encode.conv.0.weight"] = weight
     state["encoder.pre_encode.conv.0.bias"] -= config.input_mean * weight.sum((1, 2, 3))
+    return state
+
+
+def import_state(exported, config):
+    """The weights of the model from those of export_state()."""
+    state = {name: value.detach().clone().float() for name, value in exported.items()}
+    weight = state["encoder.pre_encode.conv.0.weight"]
+    state["encoder.pre_encode.conv.0.bias"] += config.input_mean * weight.sum((1, 2, 3))
+    state["encoder.pre_encode.conv.0.weight"] = weight / config.input_scale
     return state
 
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Align the transcribed recordings with a trained checkpoint: the frame of every token, by Viterbi over its CTC head.
 
-    realign.py --data DATA --split train --checkpoint checkpoint/resume_f16.pt --out ALIGNED.jsonl
+    realign.py --data DATA --split train --checkpoint RUN/resume_f16.pt --out ALIGNED.jsonl
 
 Takes about 230 hours of audio an hour of one core and needs no dictionary: the way to place new recordings once there
 is a checkpoint. Writes
