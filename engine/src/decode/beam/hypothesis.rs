@@ -24,6 +24,8 @@ pub(super) struct Hypothesis {
     pub(super) blank: f32,
     /// Of the text; hypotheses with the same text are the same, however it was cut into pieces.
     pub(super) text_hash: u64,
+    /// Of the pieces that the language model was told: what it says depends on nothing else.
+    pub(super) piece_hash: u64,
     pub(super) hotwords: State,
     /// How much of the score is credit for a hotword under way, to be given back should it fail.
     pub(super) credit: f32,
@@ -57,7 +59,7 @@ const TYPICAL_TOKENS: usize = 96;
 /// Places in a grammar that a hypothesis has room for before it allocates.
 const TYPICAL_PLACES: usize = 32;
 
-/// The hash of no text: the offset basis of FNV-1a.
+/// The hash of no text and of no pieces: the offset basis of FNV-1a.
 pub(super) const EMPTY_TEXT: u64 = 0xCBF2_9CE4_8422_2325;
 
 impl Hypothesis {
@@ -67,6 +69,7 @@ impl Hypothesis {
         self.reward = source.reward;
         self.blank = source.blank;
         self.text_hash = source.text_hash;
+        self.piece_hash = source.piece_hash;
         self.hotwords = source.hotwords;
         self.credit = source.credit;
         self.context = source.context;
@@ -83,6 +86,7 @@ impl Hypothesis {
         self.reward = 0.0;
         self.blank = 0.0;
         self.text_hash = EMPTY_TEXT;
+        self.piece_hash = EMPTY_TEXT;
         self.hotwords = ROOT;
         self.credit = 0.0;
         self.context = Context::default();
@@ -129,6 +133,22 @@ impl Pool {
         self.unused.push(index);
     }
 
+    /// Gives a hypothesis what the language model said of the same pieces before, be it to one that no longer competes.
+    /// Returns whether it was asked about them.
+    pub(super) fn learn_from_twin(&mut self, index: usize) -> bool {
+        let hash = self.hypotheses[index].piece_hash;
+        let knows = |twin: &Hypothesis| twin.piece_hash == hash && !twin.added.is_empty();
+        let Some(twin) = self.hypotheses.iter().position(knows) else { return false };
+        if let Ok([own, twin]) = self.hypotheses.get_disjoint_mut([index, twin]) {
+            own.added.clone_from(&twin.added);
+            own.missed = None;
+        }
+        if let Ok([own, twin]) = self.expectations.get_disjoint_mut([index, twin]) {
+            own.clone_from(twin);
+        }
+        true
+    }
+
     /// A copy of a hypothesis and its predictor's state.
     pub(super) fn copy_of(&mut self, index: usize) -> Option<usize> {
         let copy = self.take()?;
@@ -154,4 +174,25 @@ pub(super) fn hash_on(hash: u64, bytes: &[u8]) -> u64 {
 pub(super) fn add_logarithms(a: f32, b: f32) -> f32 {
     let (most, least) = if a > b { (a, b) } else { (b, a) };
     if least == f32::NEG_INFINITY { most } else { most + (least - most).exp().ln_1p() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_of_the_same_pieces_is_taken_over() {
+        let of = |pieces: &[u32], added: &[f32]| Hypothesis {
+            piece_hash: pieces.iter().fold(EMPTY_TEXT, |hash, piece| hash_on(hash, &piece.to_le_bytes())),
+            added: added.into(),
+            missed: pieces.last().copied().filter(|_| added.is_empty()),
+            ..Hypothesis::default()
+        };
+        let hypotheses = vec![of(&[1, 2], &[]), of(&[2, 1], &[0.5]), of(&[1, 2], &[-1.0, 2.0]), of(&[1], &[])];
+        let mut pool = Pool { hypotheses, ..Pool::default() };
+        assert!(!pool.learn_from_twin(3), "nobody has said that");
+        assert_eq!((pool.hypotheses[3].missed, pool.hypotheses[3].added.len()), (Some(1), 0));
+        assert!(pool.learn_from_twin(0));
+        assert_eq!((pool.hypotheses[0].missed, &*pool.hypotheses[0].added), (None, &[-1.0, 2.0][..]));
+    }
 }

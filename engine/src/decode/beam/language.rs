@@ -19,6 +19,8 @@ impl Beam {
                 self.asking.push(index);
             }
         }
+        let pool = &mut self.pool;
+        self.asking.retain(|&index| !pool.learn_from_twin(index));
         if !self.asking.is_empty() {
             self.catch_up();
             self.add_up(head);

@@ -31,7 +31,7 @@ use crate::model::{
 };
 use crate::nn::ops;
 use choice::Choice;
-use hypothesis::{Pool, add_logarithms, hash_on};
+use hypothesis::{EMPTY_TEXT, Pool, add_logarithms, hash_on};
 use selection::{CREDITED_WIDTH, Candidate};
 
 /// Settings of a [`Beam`].
@@ -182,6 +182,7 @@ impl Beam {
         let start = self.language_model.as_ref().map_or_else(Context::default, LanguageModel::start);
         for hypothesis in &mut self.pool.hypotheses {
             hypothesis.context = start;
+            hypothesis.piece_hash = EMPTY_TEXT;
             hypothesis.added.clear();
             hypothesis.added.reserve(head.vocab_size());
             hypothesis.missed = None;
@@ -293,6 +294,7 @@ impl Beam {
             hypothesis.reward += reward;
             hypothesis.credit = credit;
             hypothesis.text_hash = text_hash;
+            hypothesis.piece_hash = hash_on(hypothesis.piece_hash, &token.to_le_bytes());
             if let Some(hotwords) = &self.hotwords {
                 hotwords.rewrite(hypothesis.hotwords, Some(token), &mut hypothesis.tokens);
                 hypothesis.hotwords = hotwords.step(hypothesis.hotwords, token).state;

@@ -225,9 +225,10 @@ impl LanguageModel {
         (next, score.unwrap_or(back_off + UNKNOWN))
     }
 
-    /// What the model adds to the score of each token at the most.
+    /// What the model hardly ever adds more than to the score of a token that the transducer expects: what is taken off of
+    /// the transducer's own expectations of text is seldom more than the model's cost.
     pub(super) fn most_added(&self) -> f32 {
-        self.token_reward - self.internal_weight * LEAST_UNHEARD
+        self.token_reward
     }
 
     /// What the model adds to the score of each token, in `added`: after a context, beside what its network expects, less
