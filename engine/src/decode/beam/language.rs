@@ -1,5 +1,5 @@
-//! What the language model adds to the scores of a hypothesis: asked for once, when some token could let it compete, and
-//! kept until the hypothesis ends.
+//! What the language model adds to the scores of a hypothesis: asked for when some token could let it compete, unless another
+//! hypothesis of the same pieces was asked about, and kept.
 
 use super::Beam;
 use crate::{model::head::TransducerHead, nn::ops};
