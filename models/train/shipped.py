@@ -37,12 +37,13 @@ def joined(exported, tokens, heads):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, files in (("join", ("weights", "heads")), ("heads", ("checkpoint",))):
-        command = commands.add_parser(name)
-        for file in files:
-            command.add_argument(file)
+    join, heads = commands.add_parser("join"), commands.add_parser("heads")
+    join.add_argument("weights")
+    join.add_argument("heads")
+    heads.add_argument("checkpoint")
+    heads.add_argument("--blank-penalty", type=float, default=0.0)
+    for command in (join, heads):
         command.add_argument("--out", required=True)
-    command.add_argument("--blank-penalty", type=float, default=0.0)
     args = parser.parse_args()
     if args.command == "heads":
         torch.save(heads_of(torch.load(args.checkpoint, weights_only=False), args.blank_penalty), args.out)
